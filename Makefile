@@ -1,0 +1,59 @@
+# One set of commands for people, .ci/run and the GitHub workflow.
+# Each target does the set-up it needs: `make demo` works in a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format assets cluster-test bench kinds lock clean
+
+help:  ## Show what there is to type
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## A virtual environment in .venv from the locked requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "admit needs Python 3.11 or newer; this is %d.%d (make PYTHON=python3.12 ...)" % v[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## The tutorial's webhook over TLS, on real reviews
+	@$(BIN)/python examples/tutorial/demo.py
+
+test: $(STAMP)  ## All tests that need no API server
+	@$(BIN)/python -m pytest -m "not cluster" $(ARGS)
+
+check: $(STAMP)  ## Lint, types, layers, spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy src tests examples
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+format: $(STAMP)  ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+assets:  ## Build etcd, kube-apiserver, kube-controller-manager, kubectl (needs Go; once)
+	@tools/assets/build
+
+cluster-test: $(STAMP)  ## The tests that drive a real kube-apiserver
+	@if command -v go >/dev/null; then tools/assets/build >/dev/null; fi
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
+
+bench: $(STAMP)  ## Ratios to baselines, side by side in one run
+	@$(BIN)/python bench/run.py $(ARGS)
+
+kinds: $(STAMP)  ## Generate src/admit/kinds from the API server's OpenAPI
+	@$(BIN)/python tools/kinds/generate.py
+
+lock: $(STAMP)  ## Resolve the requirement files again (hashes, no index named)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/lock.py
+
+clean:  ## Remove what the other targets made in the clone
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
