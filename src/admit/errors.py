@@ -159,7 +159,8 @@ class Deny(Exception):  # noqa: N818 - a verdict, not an error
             raise PolicyError(
                 f"Deny cannot have code {code}", hint="use 400 to 599; 403 is usual"
             )
-        super().__init__(message)
-        self.message = message
+        # A lone surrogate cannot be written as UTF-8; the rest still says why.
+        self.message = message.encode("utf-8", "replace").decode()
+        super().__init__(self.message)
         self.code = code
         self.reason = reason
