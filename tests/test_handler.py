@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from admit import AdmissionRequest, App, Deny, Namespace, Pod
+from admit import AdmissionRequest, App, Deny, Namespace, Pod, Resource
 from admit.errors import PolicyError
 from admit.webhook import Rule
 
@@ -42,12 +42,12 @@ def mixed_union(pod: Pod | str) -> None: ...
 WRONG: list[tuple[Callable[..., Any], str]] = [
     (no_annotation, "no annotation"),
     (no_kind, "no_kind(pod: str) is no kind"),
-    (nothing, "no parameter is a kind"),
+    (nothing, "no parameter is one kind"),
     (two_objects, "both ask for the object"),
     (optional_object, "the object is never None"),
     (certain_old, "there is no old object on CREATE"),
     (any_number, "name each parameter"),
-    (only_request, "no parameter is a kind"),
+    (only_request, "no parameter is one kind"),
     (mixed_union, "is no kind"),
 ]
 
@@ -169,7 +169,25 @@ def test_a_handler_may_ask_for_the_request_alone() -> None:
     def policy(request: AdmissionRequest) -> None: ...
 
     (only,) = app.handlers[0].rules
-    assert only.api_groups == ("*",)
+    assert only.api_groups == ("",)
+
+
+def test_resource_means_any_kind_that_the_options_name() -> None:
+    app = App("x")
+
+    @app.validate(resources=["*"])
+    def everything(object: Resource) -> None: ...
+
+    @app.validate(resources=["services", "deployments.apps"])
+    def some(object: Resource) -> None: ...
+
+    everything_, some_ = app.handlers
+    assert [rule.api_groups for rule in everything_.rules] == [("*",)]
+    assert [rule.api_groups for rule in some_.rules] == [("",), ("apps",)]
+    with pytest.raises(PolicyError, match="no parameter is one kind"):
+
+        @app.validate
+        def nothing_named(object: Resource) -> None: ...
 
 
 def test_a_handler_is_described_by_its_docstring() -> None:

@@ -94,8 +94,9 @@ class Handler:
         """Return which of the annotated kinds the request is about."""
         kinds = self.signature.kinds
         for kind in kinds[1:]:
-            if kind.__resource__.kind == request.kind.kind and (
-                kind.__resource__.group == request.kind.group
+            type_ = kind.__resource__
+            if type_ is not None and (
+                (type_.group, type_.kind) == (request.kind.group, request.kind.kind)
             ):
                 return kind
         return kinds[0]
@@ -122,9 +123,9 @@ def declare_handler(
     place = place_of(function)
     options.check(place)
     signature = read_signature(function)
-    if not signature.kinds and not options.resources:
+    if not options.resources and not _names_resources(signature):
         raise PolicyError(
-            f"{function.__name__}: no parameter is a kind, so nothing would match",
+            f"{function.__name__}: no parameter is one kind, so nothing would match",
             place=place,
             hint="annotate a parameter (pod: Pod) or name resources=[...]",
         )
@@ -151,6 +152,12 @@ def declare_handler(
         style="blocking" if options.blocking else style,
         yields=is_generator or is_async_generator,
     )
+
+
+def _names_resources(signature: Signature) -> bool:
+    """Tell whether the annotated kinds say which resources; `Resource` is any."""
+    kinds = signature.kinds
+    return bool(kinds) and all(kind.__resource__ is not None for kind in kinds)
 
 
 def _name_of(function: Callable[..., Any], options: Options, place: str) -> str:

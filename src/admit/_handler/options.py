@@ -47,9 +47,10 @@ class Options:
     Args:
         name: the policy's name in messages and metrics; the function's by default.
         operations: any of CREATE, UPDATE, DELETE, CONNECT.
-        resources: instead of the annotated kind's own: ``pods/ephemeralcontainers``,
-            ``deployments.apps``, ``deployments.apps/scale``, ``*.apps``, ``*/*``.
-            Without a group, the annotated kind's.
+        resources: instead of the annotated kind's own (or, where that is `Resource`,
+            those of any kind): ``pods/ephemeralcontainers``, ``deployments.apps``,
+            ``deployments.apps/scale``, ``*.apps``, ``*/*``. Without a group it is the
+            annotated kind's, else the core's.
         namespaces: only in these; with none named, in all.
         exempt_namespaces: not in these.
         labels: a selector as kubectl takes it, ``app=web,!legacy``; on UPDATE it is
@@ -139,7 +140,7 @@ def _list(allowed: Sequence[object]) -> str:
 def to_rules(options: Options, kinds: Sequence[type[Resource]]) -> tuple[Rule, ...]:
     """Return the rules that send a handler its requests, as narrow as it is."""
     operations = tuple(sorted(options.operations))
-    types = [kind.__resource__ for kind in kinds]
+    types = [kind.__resource__ for kind in kinds if kind.__resource__ is not None]
     if not options.resources:
         return tuple(
             _rule(operations, (type_.group,), (type_.version,), type_.plural, type_)
@@ -150,16 +151,21 @@ def to_rules(options: Options, kinds: Sequence[type[Resource]]) -> tuple[Rule, .
         found = _RESOURCE.fullmatch(text)
         if found is None:
             raise AssertionError("checked before")
-        group = found["group"] if found["group"] is not None else _group_of(types)
         resource = found["resource"]
+        group = found["group"]
+        if group is None:
+            group = _default_group(resource, types)
         if found["subresource"]:
             resource += f"/{found['subresource']}"
         rules.append(_rule(operations, (group,), _versions(group, types), resource))
     return tuple(rules)
 
 
-def _group_of(types: Sequence[ResourceType]) -> str:
-    return types[0].group if types else "*"
+def _default_group(resource: str, types: Sequence[ResourceType]) -> str:
+    """Return the annotated kind's group; else the core's, as kubectl reads names."""
+    if types:
+        return types[0].group
+    return "*" if resource == "*" else ""
 
 
 def _versions(group: str, types: Sequence[ResourceType]) -> tuple[str, ...]:
