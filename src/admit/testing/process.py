@@ -1,0 +1,106 @@
+"""One program of a control plane: started under a guard, its log, its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from admit.testing import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# From SIGTERM to SIGKILL: an API server with open watches needs two to three seconds.
+GRACE_SECONDS = 10.0
+
+# For the guard to see the end of a program that it killed.
+KILL_SECONDS = 5.0
+
+# What an error shows of a log: enough to see the cause, short enough to read.
+TAIL_LINES = 15
+TAIL_LINE_CHARACTERS = 400
+TAIL_BYTES = 256 * 1024
+
+
+class Process:
+    """Start a program now; stop it when asked or when this process ends.
+
+    Args:
+        command: the program and its arguments.
+        log: the file that gets its standard output and error.
+        needs: a process that must not be stopped before this one; if this Python
+            is killed the guards keep that order too.
+        folder: removed once the program was stopped.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        needs: Process | None = None,
+        folder: Path | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self.name = Path(command[0]).name
+        self.log = log
+        self._grace_seconds = grace_seconds
+        self._start = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as sink:
+            self._guard = subprocess.Popen(  # noqa: S603
+                [
+                    *(sys.executable, "-I", "-S", guard.__file__),
+                    *(str(grace_seconds), str(folder or "")),
+                    *command,
+                ],
+                stdin=subprocess.PIPE,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                # Ctrl-C in a terminal reaches this Python, which stops in order.
+                start_new_session=True,
+                # While this guard lives, the needed one sees no end of its input.
+                pass_fds=(needs.leash,) if needs is not None else (),
+            )
+
+    @property
+    def leash(self) -> int:
+        """The end of a pipe; the program runs while anyone holds it open."""
+        return self._guard.stdin.fileno() if self._guard.stdin else -1
+
+    @property
+    def exit_code(self) -> int | None:
+        """The program's exit code; None while it runs."""
+        return self._guard.poll()
+
+    def stop(self) -> None:
+        """Stop the program and wait until it is gone; may be called again."""
+        if self._guard.stdin:
+            self._guard.stdin.close()
+        try:
+            self._guard.wait(self._grace_seconds + KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+
+    def tail(self, lines: int = TAIL_LINES) -> str:
+        """Return the last lines that this run wrote to the log."""
+        with self.log.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(self._start, end - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+        last = deque(text.splitlines(), maxlen=lines)
+        return "\n".join(line[:TAIL_LINE_CHARACTERS] for line in last)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without proxies: webhooks here are on this machine."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy")
+    }
