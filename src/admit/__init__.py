@@ -34,7 +34,7 @@ _HOMES = {
     "Warn": "admit._handler",
 }
 
-__all__ = ("__version__", *_HOMES)
+__all__ = ("__version__", *_HOMES)  # noqa: PLE0604 - their names are strings
 
 
 def __getattr__(name: str) -> Any:
