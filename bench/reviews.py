@@ -22,7 +22,7 @@ def pod(*, labelled: bool = True) -> dict:
 
 
 def review(*, labelled: bool) -> bytes:
-    """The CREATE of that pod by the ReplicaSet controller, in the API server's order."""
+    """The CREATE of that pod by its controller, members in the API server's order."""
     document = pod(labelled=labelled)
     kind = {"group": "", "version": "v1", "kind": "Pod"}
     resource = {"group": "", "version": "v1", "resource": "pods"}
