@@ -70,7 +70,9 @@ class ControlPlane:
             For addresses that pods can reach give ``--advertise-address`` and
             ``--endpoint-reconciler-type=lease``.
         controller_manager: run kube-controller-manager too, and with it ServiceAccount
-            admission. Envtest archives do not hold it; ``make assets`` builds it.
+            admission; without it the roles view, edit and admin are empty and
+            deleted namespaces stay. Envtest archives do not hold it; ``make assets``
+            builds it.
         audit_level: write every request to an audit log at this level: ``Metadata``,
             ``Request`` or ``RequestResponse``.
         start_timeout_seconds: how long all of it may take to become ready.
