@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit._tasks import assets
-from admit._tasks.assets import AssetsOptions, fetch_assets
+from admit._tasks.assets import AssetsOptions, AssetsReport, fetch_assets
 from admit.errors import ConfigError
 from admit.testing import find_assets
 from tests.web import Page, Web, served
@@ -155,6 +155,17 @@ def test_a_full_version_that_is_there_needs_no_network(mirror: Mirror) -> None:
     mirror.web.pages.clear()
     again = fetch_assets(mirror.options(version="1.37.0"))
     assert (again.url, again.size_bytes) == (None, 0)
+
+
+def test_of_two_fetches_at_once_one_installs(mirror: Mirror) -> None:
+    reports: list[AssetsReport] = []
+
+    def fetch_another(*_: object) -> None:
+        reports.append(fetch_assets(mirror.options()))
+
+    reports.append(fetch_assets(mirror.options(on_progress=fetch_another)))
+    assert len({report.folder for report in reports}) == 1
+    assert len(list(mirror.folder.iterdir())) == 1
 
 
 def test_an_incomplete_folder_is_replaced(mirror: Mirror) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -60,6 +61,14 @@ def test_a_program_that_will_not_end_is_killed(tmp_path: Path) -> None:
     process.stop()
     assert not lives(pid)
     assert process.exit_code == 128 + 9
+
+
+def test_a_guard_that_hangs_is_killed_with_its_program(tmp_path: Path) -> None:
+    process = Process(shell(STUBBORN), tmp_path / "log", grace_seconds=0.1)
+    pid = pid_in(tmp_path / "log")
+    os.kill(process._guard.pid, signal.SIGSTOP)
+    process.stop()
+    assert not lives(pid)
 
 
 def test_a_program_that_ends_by_itself_leaves_exit_code_log_and_folder(

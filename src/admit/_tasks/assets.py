@@ -140,23 +140,31 @@ def fetch_assets(options: AssetsOptions) -> AssetsReport:
     if options.version and not VERSION.fullmatch(options.version):
         raise ConfigError(f"{options.version!r} is no version", hint="like 1.37.0")
     cache = options.cache or assets_cache()
-    version, url, size_bytes = f"v{(options.version or '').removeprefix('v')}", None, 0
-    if find_missing(_folder(cache, version, options), REQUIRED):
-        index = _fetch_index(options.index_url)
-        version, archive = _choose(index, options)
-        url = urljoin(options.index_url, archive.self_link)
-    folder = _folder(cache, version, options)
-    if url and find_missing(folder, REQUIRED):
+    exact = f"v{(options.version or '').removeprefix('v')}"
+    folder = _folder(cache, exact, options)
+    if not find_missing(folder, REQUIRED):
+        return _report(exact, folder, url=None, size_bytes=0)
+    version, archive = _choose(_fetch_index(options.index_url), options)
+    url = urljoin(options.index_url, archive.self_link)
+    folder, size_bytes = _folder(cache, version, options), 0
+    if find_missing(folder, REQUIRED):
         try:
             size_bytes = _fetch(url, archive.hash, folder, options.on_progress)
         except OSError as error:
             raise ConfigError(f"cannot write below {cache}: {error}") from error
+    return _report(version, folder, url=url, size_bytes=size_bytes)
+
+
+def _report(
+    version: str, folder: Path, *, url: str | None, size_bytes: int
+) -> AssetsReport:
     # admit.testing takes the folder that was asked for last.
     os.utime(folder)
+    programs = tuple(sorted(path.name for path in folder.iterdir()))
     return AssetsReport(
         version=version,
         folder=folder,
-        programs=tuple(sorted(path.name for path in folder.iterdir())),
+        programs=programs,
         url=url,
         size_bytes=size_bytes,
     )

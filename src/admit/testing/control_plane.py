@@ -93,7 +93,7 @@ class ControlPlane:
         self.assets = get_assets(assets)
         self._flags = tuple(flags)
         self._controller_manager = controller_manager
-        self._audit_level = audit_level
+        self._audit_level: programs.AuditLevel | None = audit_level
         self._start_timeout_seconds = start_timeout_seconds
         self._running: _Running | None = None
         if controller_manager and find_missing(self.assets, (CONTROLLER_MANAGER,)):
@@ -272,16 +272,16 @@ class ControlPlane:
         return state.admin
 
     def _start_api_server(self, deadline: float) -> None:
-        for attempt in range(1, PORT_ATTEMPTS + 1):
+        attempts = 0
+        while True:
+            attempts += 1
             process = self._launch_api_server(self._pick_port())
             try:
-                self._wait_ready(self._is_ready, deadline)
+                return self._wait_ready(self._is_ready, deadline)
             except ClusterError:
-                if attempt == PORT_ATTEMPTS or PORT_TAKEN not in process.tail():
+                if attempts == PORT_ATTEMPTS or PORT_TAKEN not in process.tail():
                     raise
                 process.stop()
-            else:
-                return
 
     def _launch_api_server(self, port: int) -> Process:
         state = self._state

@@ -46,6 +46,6 @@ def guard(command: list[str], leash: int, *, grace_seconds: float, folder: str) 
     return code if code >= 0 else 128 - code
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - runs where no coverage is imported
     grace, place, *argv = sys.argv[1:]
     sys.exit(guard(argv, 0, grace_seconds=float(grace), folder=place))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from admit.testing import guard
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 # From SIGTERM to SIGKILL: an API server with open watches needs two to three seconds.
 GRACE_SECONDS = 10.0
 
-# For the guard to see the end of a program that it killed.
-KILL_SECONDS = 5.0
+# For the guard to see the end of a program that it killed, and to remove its folder.
+KILL_SECONDS = 3.0
 
 # What an error shows of a log: enough to see the cause, short enough to read.
 TAIL_LINES = 15
@@ -66,11 +67,12 @@ class Process:
                 # While this guard lives, the needed one sees no end of its input.
                 pass_fds=(needs.leash,) if needs is not None else (),
             )
+        self._input = cast("IO[bytes]", self._guard.stdin)
 
     @property
     def leash(self) -> int:
         """The end of a pipe; the program runs while anyone holds it open."""
-        return self._guard.stdin.fileno() if self._guard.stdin else -1
+        return self._input.fileno()
 
     @property
     def exit_code(self) -> int | None:
@@ -79,12 +81,12 @@ class Process:
 
     def stop(self) -> None:
         """Stop the program and wait until it is gone; may be called again."""
-        if self._guard.stdin:
-            self._guard.stdin.close()
+        self._input.close()
         try:
             self._guard.wait(self._grace_seconds + KILL_SECONDS)
         except subprocess.TimeoutExpired:
-            self._guard.kill()
+            # The guard hangs. Its session holds it and the program, and nothing else.
+            os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
 
     def tail(self, lines: int = TAIL_LINES) -> str:

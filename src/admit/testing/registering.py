@@ -45,11 +45,10 @@ def registered(
 
     def are_in_effect() -> bool:
         called, refusal = _send_and_see(client, send)
-        if all(called & _names(configuration) for configuration in configurations):
-            return True
-        if refusal is not None:
+        done = all(called & _names(configuration) for configuration in configurations)
+        if refusal is not None and not done:
             raise refusal
-        return False
+        return done
 
     def are_gone() -> bool:
         called, _ = _send_and_see(client, send)
