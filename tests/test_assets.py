@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import socket
 import tarfile
 from typing import TYPE_CHECKING, Any
@@ -279,10 +278,9 @@ def test_an_archive_that_ends_early_is_refused(mirror: Mirror) -> None:
 
 
 def test_a_broken_archive_is_refused(mirror: Mirror) -> None:
-    whole = bytearray(archive_of(envtest(etcd=os.urandom(100_000))))
-    whole[5000:6000] = bytes(1000)
-    mirror.add("v1.40.0", bytes(whole))
-    assert re.search("cannot unpack|the archive lacks", mirror.refuses())
+    header = archive_of(envtest())[:10]
+    mirror.add("v1.40.0", header + b"\xff" * 1000)
+    assert "Error -3 while decompressing" in mirror.refuses()
 
 
 @pytest.mark.parametrize("code", [404, 500, 503])

@@ -119,6 +119,8 @@ def test_two_runs_at_once_build_one_after_the_other(clone: Clone) -> None:
         process = clone.start("kubectl")
         assert process.stderr
         assert "another build is running" in process.stderr.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
         assert len(clone.built) == 1
     process.communicate(timeout=30)
     assert process.returncode == 0

@@ -48,7 +48,9 @@ def assets(tmp_path: Path) -> Assets:
 
 
 def data_folder(assets: Path) -> Path:
-    found = re.search("--data-dir=(.*)/etcd", (assets / "etcd.arguments").read_text())
+    found = re.search(
+        r"--data-dir=(\S+)/etcd ", (assets / "etcd.arguments").read_text()
+    )
     assert found
     return Path(found[1])
 

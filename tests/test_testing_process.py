@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Says when it runs; writes its name where told when it is asked to end.
 POLITE = (
-    "trap 'echo {name} >> {ends}; exit 0' TERM; echo {name} runs as $$;"
+    "trap 'sleep {linger}; echo {name} >> {ends}; exit 0' TERM; echo {name} runs as $$;"
     "while :; do sleep 0.02; done"
 )
 STUBBORN = "trap '' TERM; echo runs as $$; while :; do sleep 0.02; done"
@@ -45,7 +45,7 @@ def lives(pid: int) -> bool:
 
 def test_a_program_is_asked_to_end_and_then_gone(tmp_path: Path) -> None:
     ends, log = tmp_path / "ends", tmp_path / "log"
-    process = Process(shell(POLITE.format(name="it", ends=ends)), log)
+    process = Process(shell(POLITE.format(name="it", linger=0, ends=ends)), log)
     pid = pid_in(log)
     assert process.exit_code is None
     process.stop()
@@ -136,9 +136,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from admit.testing.process import Process
-store = Process({shell(POLITE.format(name="store", ends=ends))!r},
+store = Process({shell(POLITE.format(name="store", linger=0, ends=ends))!r},
                 Path({str(tmp_path / "store")!r}), folder=Path({str(folder)!r}))
-server = Process({shell("sleep 0.2;" + POLITE.format(name="server", ends=ends))!r},
+server = Process({shell(POLITE.format(name="server", linger=0.3, ends=ends))!r},
                  Path({str(tmp_path / "server")!r}), needs=store)
 time.sleep(60)
 """
