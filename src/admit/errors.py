@@ -150,7 +150,7 @@ class Deny(Exception):  # noqa: N818 - a verdict, not an error
     def __init__(
         self, message: str, *, code: int = 403, reason: str = "Forbidden"
     ) -> None:
-        if not isinstance(message, str) or not message.strip():
+        if not str(message or "").strip():
             raise PolicyError(
                 "Deny needs a message",
                 hint="say what is wrong and what would be right",

@@ -217,6 +217,8 @@ class Generator:
             if re.search(rf"\b{n}\b", code_of(body))
         ]
         imports = []
+        if "builtins." in code_of(body):
+            imports.append("import builtins\n")
         if re.search(r"\bAny\b", code_of(body)):
             imports.append("from typing import Any\n\n")
         by_home: dict[str, set[str]] = {}

@@ -305,7 +305,7 @@ def _to_handler_error(handler: Handler, error: Exception) -> HandlerError:
     What an exception says may quote the object: only admit's own, which never do, are
     repeated.
     """
-    name = type(error).__name__
+    name = next(c.__name__ for c in type(error).__mro__ if c.__name__[0] != "_")
     own = isinstance(error, AdmitError) or getattr(error, "admit_safe", False)
     detail = f"{name}: {error}" if own else name
     return HandlerError(

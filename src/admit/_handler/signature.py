@@ -54,7 +54,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     """
     place = place_of(function)
     try:
-        hints = typing.get_type_hints(function)
+        hints = _read_hints(function)
     except Exception as error:
         raise PolicyError(
             f"{function.__name__}: an annotation cannot be read: {error}",
@@ -78,6 +78,14 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         if found:
             kinds[source] = found
     return Signature(tuple(parameters), kinds.get("object") or kinds.get("old") or ())
+
+
+def _read_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Evaluate the annotations of the parameters; that of the result says nothing."""
+    annotations = inspect.get_annotations(inspect.unwrap(function))
+    annotations.pop("return", None)
+    holder = types.SimpleNamespace(__annotations__=annotations)
+    return typing.get_type_hints(holder, inspect.unwrap(function).__globals__)
 
 
 def _read_parameter(

@@ -101,7 +101,7 @@ class _Amount:
         if value is None:
             amounts.pop(self.key, None)
         else:
-            amounts[self.key] = value  # type: ignore[assignment] # numbers are read too
+            amounts[self.key] = Quantity(value)
 
 
 class ResourceList(Map[Quantity]):
@@ -118,14 +118,16 @@ class ResourceList(Map[Quantity]):
     pods = _Amount("pods")
     ephemeral_storage = _Amount("ephemeral-storage")
 
-    def __getattr__(self, name: str) -> Any:
-        near = difflib.get_close_matches(name, _AMOUNTS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        error = AttributeError(
-            f"ResourceList has no attribute {name!r}{hint}; other resources are items"
-        )
-        error.admit_safe = True  # type: ignore[attr-defined] # names no object's content
-        raise error
+    if not TYPE_CHECKING:  # a type checker refuses a misspelt name by itself
+
+        def __getattr__(self, name: str) -> Any:
+            near = difflib.get_close_matches(name, _AMOUNTS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            error = AttributeError(
+                f"ResourceList has no attribute {name!r}{hint}; other resources are items"
+            )
+            error.admit_safe = True  # type: ignore[attr-defined] # names no object's content
+            raise error
 
 
 _AMOUNTS: Final = [

@@ -5,6 +5,7 @@ The descriptions are those of Kubernetes, Apache License 2.0.
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from admit.kinds.core_v1 import NodeSelector
@@ -510,13 +511,13 @@ class ResourceClaimTemplate(
 class DeviceAttribute(Struct):
     """DeviceAttribute must have exactly one field set."""
 
-    bool: bool | None
+    bool: builtins.bool | None
     """BoolValue is a true/false value."""
-    bools: List[bool]
+    bools: List[builtins.bool]
     """BoolValues is a non-empty list of true/false values."""
-    int: int | None
+    int: builtins.int | None
     """IntValue is a number."""
-    ints: List[int]
+    ints: List[builtins.int]
     """IntValues is a non-empty list of numbers."""
     string: str | None
     """StringValue is a string."""

@@ -22,6 +22,8 @@ INDENT: Final = "    "
 # Containers in one another that a schema may have before the rest is Any.
 DEPTH_LIMIT: Final = 32
 
+_COMMON: Final = {"apiVersion", "kind", "metadata"}
+_BUILTINS: Final = frozenset({"str", "int", "float", "bool"})
 _SCALARS: Final = {"integer": "int", "number": "float", "boolean": "bool"}
 
 
@@ -65,21 +67,23 @@ class ClassWriter:
         self, name: str, schema: dict[str, Any], bases: str = "Struct", depth: int = 0
     ) -> str:
         """Add a class for an object schema and return its name, made unique."""
+        properties = schema.get("properties", {})
+        if bases != "Struct":
+            properties = {k: v for k, v in properties.items() if k not in _COMMON}
         unique, number = name, 2
         while unique in self.classes:
             unique, number = f"{name}{number}", number + 1
         self.classes[unique] = ""
+        shadowed = _BUILTINS.intersection(properties)
         lines = [f"class {unique}({bases}):", *_docstring(schema)]
-        properties = schema.get("properties", {})
-        if bases != "Struct":
-            skipped = {"apiVersion", "kind", "metadata"}
-            properties = {k: v for k, v in properties.items() if k not in skipped}
         for key, property_ in sorted(properties.items()):
             attribute = to_field_name(key)
             if attribute is None:
                 lines.append(f"{INDENT}# {key!r} is reached as an item.")
                 continue
             annotation = self.annotate(property_, unique, attribute, depth + 1)
+            for type_ in shadowed:  # a field of that name hides the type from checkers
+                annotation = re.sub(rf"\b{type_}\b", f"builtins.{type_}", annotation)
             lines.append(f"{INDENT}{attribute}: {annotation}")
             lines += _field_doc(property_)
         if len(lines) == 1:
@@ -143,7 +147,7 @@ def _docstring(schema: dict[str, Any]) -> list[str]:
     lines = textwrap.wrap(
         f'"""{text}"""', WIDTH - 8, break_long_words=False, break_on_hyphens=False
     )
-    return textwrap.indent("\n".join(lines), INDENT).split("\n") + [""]
+    return [*textwrap.indent("\n".join(lines), INDENT).split("\n"), ""]
 
 
 def _field_doc(schema: dict[str, Any]) -> list[str]:

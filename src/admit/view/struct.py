@@ -177,20 +177,22 @@ class Struct(View, metaclass=_StructType):
         copy = plain(dict(document or {}), "")
         fill(self, copy, (Record(copy), None, None))
 
-    def __getattr__(self, name: str) -> Any:
-        raise _no_such_field(type(self), name)
+    if not TYPE_CHECKING:  # a type checker refuses a misspelt field by itself
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        field = getattr(type(self), name, None)
-        if not isinstance(field, _Field):
+        def __getattr__(self, name: str) -> Any:
             raise _no_such_field(type(self), name)
-        field.__set__(self, value)
 
-    def __delattr__(self, name: str) -> None:
-        field = getattr(type(self), name, None)
-        if not isinstance(field, _Field):
-            raise _no_such_field(type(self), name)
-        field.__delete__(self)
+        def __setattr__(self, name: str, value: Any) -> None:
+            field = getattr(type(self), name, None)
+            if not isinstance(field, _Field):
+                raise _no_such_field(type(self), name)
+            field.__set__(self, value)
+
+        def __delattr__(self, name: str) -> None:
+            field = getattr(type(self), name, None)
+            if not isinstance(field, _Field):
+                raise _no_such_field(type(self), name)
+            field.__delete__(self)
 
     def __getitem__(self, key: str) -> Any:
         node = self._peek()
