@@ -1,0 +1,187 @@
+"""Serve policies: a source and options in, a running server, an exit code out.
+
+One process serves by itself; several are run by a parent that loads no policy
+(`admit.server.Workers`), each with `admit._tasks.worker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
+from admit.server import Counts, ServeOptions, Server, Workers, catch_signals
+from admit.telemetry import (
+    Ledger,
+    Measures,
+    collect,
+    configure_logs,
+    logged,
+    measured,
+    render,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from admit.server.routes import Endpoint
+
+__all__ = ("Order", "Serving", "serve", "watched")
+
+# Seconds that threads of blocking policies get to end after the last reply.
+THREADS_SECONDS: Final = 1.0
+
+LogFormat: TypeAlias = Literal["auto", "json", "text"]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What to serve and how to tell about it; what a worker is given.
+
+    Args:
+        source: a Python file, a folder of them, or ``module:app``.
+        options: where, and within which bounds.
+        modes: policies' modes that are not those of the code, by policy name.
+        log_format: json, text, or auto: text at a terminal.
+        log_level: debug (allowed reviews too), info, warning or error.
+    """
+
+    source: str
+    options: ServeOptions
+    modes: dict[str, Mode] = {}
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a server can be reached, once it has its addresses."""
+
+    host: str
+    port: int
+    health_port: int | None
+    workers: int
+
+
+Started: TypeAlias = "Callable[[Serving], None]"
+
+
+def serve(order: Order, started: Started = lambda _: None) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        order: what to serve.
+        started: called once, when the addresses are taken.
+
+    Raises:
+        PolicyError: the policies cannot be loaded (their author's fault).
+        ConfigError: an address cannot be taken (operator's fault).
+    """
+    configure_logs(order.log_format, level=order.log_level)
+    if order.options.workers > 1:
+        return run(_serve_workers(order, started))
+    endpoints = load(order)
+    run(_serve_one(order, endpoints, started))
+    end_threads(endpoints.values())
+    return 0
+
+
+def load(order: Order) -> Mapping[str, Endpoint]:
+    """Load the policies; return their endpoints by path.
+
+    Raises:
+        PolicyError: the policies cannot be loaded.
+    """
+    from admit._tasks.load import load_policies  # noqa: PLC0415 - not for the parent
+
+    return load_policies(order.source, modes=order.modes).routes
+
+
+def watched(
+    endpoints: Mapping[str, Endpoint], measures: Measures
+) -> dict[str, Endpoint]:
+    """Return endpoints that decide as the given ones do, are counted and logged."""
+    return {
+        path: measured(logged(endpoint), measures)
+        for path, endpoint in endpoints.items()
+    }
+
+
+async def _serve_one(
+    order: Order, endpoints: Mapping[str, Endpoint], started: Started
+) -> int:
+    """Serve in this process."""
+    measures, counts = Measures(), Counts()
+
+    async def render_metrics() -> bytes:
+        return await asyncio.to_thread(render, collect(measures, counts))
+
+    server = Server(order.options, counts=counts, render_metrics=render_metrics)
+    with catch_signals(asyncio.get_running_loop()) as stop:
+        await server.start()
+        server.set_routes(watched(endpoints, measures))
+        settle()
+        started(Serving(order.options.host, server.port, server.health_port, 1))
+        await stop.asked.wait()
+        await server.stop(hurry=stop.hurry)
+    return 0
+
+
+async def _serve_workers(order: Order, started: Started) -> int:
+    """Let workers serve, and watch over them."""
+    options = order.options
+    workers = Workers(
+        options,
+        command=(sys.executable, "-m", "admit._tasks.worker"),
+        order=msgspec.json.encode(order),
+        numbers=Ledger(),
+    )
+    with catch_signals(asyncio.get_running_loop()) as stop:
+        workers.start()
+        port, health_port = workers.port, workers.health_port
+        started(Serving(options.host, port, health_port, options.workers))
+        await workers.run(stop)
+    return 0
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop, where there is one."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - not there on every system
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def settle() -> None:
+    """Take what start-up made out of the garbage collector's sight: it stays."""
+    gc.collect()
+    gc.freeze()
+
+
+def end_threads(endpoints: Iterable[Any]) -> None:
+    """Let no blocking policy that hangs keep the process.
+
+    Python waits for its threads at exit, for ever. Their reviews were answered long ago
+    (504), and the process has been asked to end.
+    """
+    for endpoint in endpoints:
+        threads = vars(endpoint.running).get("threads")
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+    for thread in threading.enumerate():
+        if thread.name.startswith("admit-blocking"):
+            thread.join(THREADS_SECONDS)
+            if thread.is_alive():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(0)

@@ -1,0 +1,96 @@
+"""One of several processes that serve; started by `admit.server.Workers`.
+
+Arguments: the number of the socket to the parent, then those of the bound sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from admit._tasks.serve import Order, end_threads, load, run, settle, watched
+from admit.errors import AdmitError
+from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
+from admit.telemetry import Measures, collect, configure_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from admit.server.routes import Endpoint
+
+# Seconds between two reports: short beside a scrape interval and a probe's period.
+REPORT_SECONDS: Final = 0.5
+
+# Bytes of reports that may wait for a parent that does not read.
+WAITING_BYTES: Final = 1024 * 1024
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until the parent says so, or is gone."""
+    to_parent, *sockets = (socket.socket(fileno=int(n)) for n in arguments)
+    with to_parent.makefile("rb") as lines:
+        order = msgspec.json.decode(lines.readline(), type=Order)
+    configure_logs(order.log_format, level=order.log_level)
+    try:
+        endpoints = load(order)
+    except AdmitError as error:
+        to_parent.sendall(encode_line(Failure.of(error)))
+        return error.exit_code
+    run(_serve(order, endpoints, sockets, to_parent))
+    end_threads(endpoints.values())
+    return 0
+
+
+async def _serve(
+    order: Order,
+    endpoints: Mapping[str, Endpoint],
+    sockets: Sequence[socket.socket],
+    to_parent: socket.socket,
+) -> int:
+    measures, counts, changed = Measures(), Counts(), asyncio.Event()
+    server = Server(order.options, counts=counts, sockets=sockets, changed=changed.set)
+    to_parent.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=to_parent)
+    with catch_signals(asyncio.get_running_loop()) as stop:
+
+        def report() -> None:
+            numbers = msgspec.Raw(msgspec.json.encode(collect(measures, counts)))
+            if writer.transport.get_write_buffer_size() < WAITING_BYTES:
+                writer.write(encode_line(Report(server.checks(), numbers)))
+
+        async def watch_parent() -> None:
+            await reader.read()  # nothing more comes: this is the end of it
+            stop.asked.set()
+
+        await server.start()
+        server.set_routes(watched(endpoints, measures))
+        settle()
+        helpers = [
+            asyncio.create_task(watch_parent()),
+            asyncio.create_task(_report_on(report, changed)),
+        ]
+        await stop.asked.wait()
+        await server.stop(hurry=stop.hurry)
+        report()
+        for helper in helpers:
+            helper.cancel()
+    writer.close()
+    return 0
+
+
+async def _report_on(report: Callable[[], None], changed: asyncio.Event) -> None:
+    """Report when something changed, and now and then."""
+    while True:
+        changed.clear()
+        report()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), REPORT_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""Every setting of the server in one value, with its default, unit, reason, source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from admit._exchange import BODY_LIMIT_BYTES
+from admit.errors import ConfigError
+
+__all__ = ("ServeOptions",)
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+_AT_LEAST: Final = {
+    "workers": 1,
+    "connections": 1,
+    "in_flight": 1,
+    "header_bytes": KIB,
+    "body_bytes": KIB,
+    "buffered_bytes": KIB,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Say where and within which bounds to serve. Bounds count for each worker.
+
+    Args:
+        cert_file: PEM file: the serving certificate and its intermediates.
+        key_file: PEM file: the private key of the certificate.
+        host: address of the review port; `0.0.0.0` is every address of the machine.
+        port: review port; 0 takes a free one. 8443 needs no privilege.
+        health_host: address of the health port.
+        health_port: plain HTTP for kubelet and Prometheus: `/healthz`, `/readyz`,
+            `/metrics`; 0 takes a free one, None serves none.
+        workers: processes that review. One does 10,000 reviews a second and more.
+        connections: open connections. An API server keeps up to 25 idle ones and a
+            cluster has a handful of API servers (client-go transport/cache.go).
+        in_flight: reviews that wait at once (for async and blocking handlers).
+        header_bytes: bytes of a request's path and headers together. The API server
+            sends 300; Go's own server takes 1 MiB, nginx 32 KiB.
+        body_bytes: bytes of a review.
+        buffered_bytes: bytes of all bodies that are still arriving.
+        handshake_seconds: time for the TLS handshake; Go's client gives it 10 s.
+        header_seconds: from a request's first byte to the end of its headers.
+        body_seconds: from there to the end of its body; the API server waits 30 s at
+            most for everything (admissionregistration/v1, timeoutSeconds).
+        idle_seconds: time without a request before a connection is closed. More than
+            the 90 s after which Go's client closes it: the side that sends next should
+            be the one to close, else a review meets a closed connection.
+        write_seconds: time for a reader to take a reply.
+        connection_seconds: age at which a connection is closed after a reply; by
+            default never.
+        drain_seconds: time for reviews in flight to end after SIGTERM; less than the
+            30 s that kubelet gives a pod.
+        reload_seconds: time between two looks at the certificate files. The kubelet
+            itself takes up to a minute to bring a changed Secret.
+        held_seconds: how long a handler may hold the event loop unnamed.
+        liveness_seconds: how long a worker may be silent before `/healthz` fails: the
+            API server's default timeout, so every review it had is lost by then.
+    """
+
+    cert_file: str
+    key_file: str
+    host: str = "0.0.0.0"  # noqa: S104 - a pod is reached at an address it cannot know
+    port: int = 8443
+    health_host: str = "0.0.0.0"  # noqa: S104 - same; nothing there decides anything
+    health_port: int | None = 8080
+    workers: int = 1
+    connections: int = 1000
+    in_flight: int = 256
+    header_bytes: int = 16 * KIB
+    body_bytes: int = BODY_LIMIT_BYTES
+    buffered_bytes: int = 64 * MIB
+    handshake_seconds: float = 10.0
+    header_seconds: float = 5.0
+    body_seconds: float = 15.0
+    idle_seconds: float = 120.0
+    write_seconds: float = 15.0
+    connection_seconds: float = inf
+    drain_seconds: float = 20.0
+    reload_seconds: float = 5.0
+    held_seconds: float = 0.05
+    liveness_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be served.
+
+        Raises:
+            ConfigError: a number out of its range (operator's fault).
+        """
+        for name, least in _AT_LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}", hint=f"at least {least}"
+                )
+        for name in ("port", "health_port"):
+            number = getattr(self, name)
+            if number is not None and not 0 <= number <= 65535:
+                raise ConfigError(f"{name} is {number}", hint="0 to 65535; 0 is free")
+        for name in self.__slots__:
+            if name.endswith("_seconds") and not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}", hint="above 0")

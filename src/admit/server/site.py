@@ -1,0 +1,116 @@
+"""What all connections of one port share: routes, bounds, numbers, and the sweep.
+
+The time-outs of all connections are one timer: each connection says until when it may
+stay as it is, and the sweep looks at them about once a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from admit.server.notices import Notices
+from admit.server.replies import Heads
+from admit.server.routes import Routes
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from admit.server.counts import Counts
+    from admit.server.options import ServeOptions
+    from admit.server.protocol import Connection
+    from admit.server.routes import Route
+
+__all__ = ("Site",)
+
+log: Final = logging.getLogger("admit.server")
+
+# Bytes that one read takes at most. A TLS record has 16 KiB; a typical review fits in
+# one read. All connections share the buffer: what is in it is parsed before the next
+# read.
+READ_BYTES: Final = 64 * 1024
+
+# Seconds between two sweeps at most; time-outs are late by as much.
+SWEEP_SECONDS: Final = 1.0
+
+
+class Site:
+    """One port's routes and connections.
+
+    Attributes:
+        refusal: why nothing can be decided yet, in words; empty when it can.
+        draining: every reply says that the connection closes.
+        buffered_bytes: bytes of bodies that are still arriving.
+    """
+
+    def __init__(
+        self, options: ServeOptions, counts: Counts, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.options = options
+        self.counts = counts
+        self.loop = loop
+        self.time = loop.time
+        self.routes = Routes({})
+        self.refusal = "policies are not loaded yet"
+        self.draining = False
+        self.heads = Heads()
+        self.notices = Notices(log, loop.time)
+        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.connections: set[Connection] = set()
+        self.buffered_bytes = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def set_routes(self, routes: Mapping[str, Route]) -> None:
+        """Serve these paths from the next request on."""
+        self.routes = Routes(routes)
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._sweep_later()
+
+    def stop(self) -> None:
+        """Close what is open, at once."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    def drain(self) -> None:
+        """Close idle connections; the others close after their reply."""
+        self.draining = True
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is still being made, or on its way out."""
+        return any(connection.is_busy for connection in self.connections)
+
+    def evict(self) -> bool:
+        """Make room: close the connection that has been idle for longest."""
+        idle = [c for c in self.connections if c.is_idle]
+        if not idle:
+            return False
+        min(idle, key=lambda c: c.expires_at).abort()
+        return True
+
+    def _sweep_later(self) -> None:
+        options = self.options
+        shortest = min(
+            options.header_seconds,
+            options.body_seconds,
+            options.idle_seconds,
+            options.write_seconds,
+        )
+        self._sweeper = self.loop.call_later(
+            min(SWEEP_SECONDS, shortest / 2), self._sweep
+        )
+
+    def _sweep(self) -> None:
+        self._sweep_later()
+        self.heads.refresh()
+        now = self.time()
+        for connection in [c for c in self.connections if c.expires_at <= now]:
+            connection.expire()
