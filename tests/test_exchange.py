@@ -5,11 +5,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from admit.patch import Operation
 
 from admit import App, Deny, Pod
 from admit._exchange import OUTCOMES, Reply, exchange, failure, read_timeout
 from admit.errors import HandlerError, PatchError
+from admit.patch import Operation
 from admit.review import AdmissionRequest, AdmissionResponse, Status
 from tests.reviews import pod, review_body
 

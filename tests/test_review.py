@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from admit.patch import Operation
 
 from admit.errors import ReviewError
+from admit.patch import Operation
 from admit.review import (
     AdmissionRequest,
     AdmissionResponse,
