@@ -128,7 +128,8 @@ def to_manifest(
     Shapes: ``{"apiVersion", "kind", "metadata", "webhooks"}``; `ca_bundle` is base64.
     """
     kind = "Mutating" if isinstance(webhooks[0], MutatingWebhook) else "Validating"
-    entries = [msgspec.to_builtins(webhook) for webhook in webhooks]
+    # Through JSON, so that what a tuple holds here is a list there.
+    entries = msgspec.json.decode(msgspec.json.encode(webhooks))
     for entry in entries:
         if not entry["matchConditions"]:
             del entry["matchConditions"]  # the one list the server leaves out if empty
