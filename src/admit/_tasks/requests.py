@@ -1,0 +1,382 @@
+"""From a manifest to the request that the API server makes of it.
+
+Source: apiserver pkg/admission/plugin/webhook/request/admissionreview.go, and what
+kubectl sends (options, operations), seen through a real API server.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from admit.errors import ConfigError
+from admit.kinds import ResourceType, find_resource_type
+from admit.review import (
+    AdmissionRequest,
+    GroupVersionKind,
+    GroupVersionResource,
+    Review,
+    UserInfo,
+    decode_review,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from admit._tasks.documents import Document
+    from admit.app import App
+    from admit.review import Operation
+
+__all__ = ("Draft", "Kinds", "Wish", "draft_request", "pair_up")
+
+API_VERSION: Final = "admission.k8s.io/v1"
+
+DEFAULT_NAMESPACE: Final = "default"
+
+# Whom kubeadm makes the cluster's first user.
+USER: Final = "kubernetes-admin"
+USER_GROUPS: Final = ("kubeadm:cluster-admins",)
+AUTHENTICATED: Final = "system:authenticated"
+
+# What the API server keeps of the stored object when a client leaves it out
+# (apiserver pkg/registry/rest/update.go).
+KEPT_METADATA: Final = (
+    "uid",
+    "creationTimestamp",
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+
+# Resources outside of namespaces that have subresources of another kind.
+CLUSTER_WIDE: Final = ("namespaces", "nodes", "persistentvolumes")
+
+_OPTIONS: Final[dict[str, dict[str, Any] | None]] = {
+    "CREATE": {
+        "kind": "CreateOptions",
+        "fieldManager": "kubectl-create",
+        "fieldValidation": "Strict",
+    },
+    "UPDATE": {
+        "kind": "UpdateOptions",
+        "fieldManager": "kubectl-replace",
+        "fieldValidation": "Strict",
+    },
+    "DELETE": {"kind": "DeleteOptions", "propagationPolicy": "Background"},
+    "CONNECT": None,
+}
+
+_SUBRESOURCE: Final = re.compile(
+    r"(?:(?P<resource>[a-z0-9-]+)(?:\.(?P<group>[a-z0-9.-]+))?/)?(?P<sub>[a-z]+)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody does with the objects.
+
+    Args:
+        subresource: ``status``, or with its resource ``deployments.apps/scale`` where
+            the object's kind does not say.
+        namespace: where; by default the object's own, else ``default``.
+    """
+
+    operation: Operation = "CREATE"
+    subresource: str = ""
+    namespace: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    def user_info(self) -> UserInfo:
+        """Return the user as the API server sees them."""
+        groups = list(self.groups)
+        if not self.user and not groups:
+            groups = list(USER_GROUPS)
+        kind, _, rest = self.user.removeprefix("system:").partition(":")
+        if kind == "serviceaccount" and ":" in rest:
+            namespace = rest.partition(":")[0]
+            groups += ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
+        if AUTHENTICATED not in groups:
+            groups.append(AUTHENTICATED)
+        return UserInfo(username=self.user or USER, groups=groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A request that is ready to be asked, and what was assumed to make it."""
+
+    document: Document
+    review: Review
+    notes: tuple[str, ...] = ()
+
+    @property
+    def request(self) -> AdmissionRequest:
+        """What is asked."""
+        return self.review.request
+
+
+class Kinds:
+    """Which resource a kind is: built in, an app's own, or a CRD's among the files."""
+
+    def __init__(self, apps: Iterable[App], documents: Iterable[Document]) -> None:
+        self._known: dict[tuple[str, str], ResourceType] = {}
+        for document in documents:
+            self._learn(document.content)
+        for app in apps:
+            for handler in app.handlers:
+                for kind in handler.signature.kinds:
+                    if kind.__resource__ is not None:
+                        self._add(kind.__resource__)
+
+    def find(self, api_version: str, kind: str) -> ResourceType | None:
+        """Find the resource of a kind, or None."""
+        return find_resource_type(api_version, kind) or self._known.get(
+            (api_version, kind)
+        )
+
+    def _add(self, type_: ResourceType) -> None:
+        self._known[type_.api_version, type_.kind] = type_
+
+    def _learn(self, content: Mapping[str, Any]) -> None:
+        if content.get("kind") != "CustomResourceDefinition":
+            return
+        try:
+            crd = msgspec.convert(content.get("spec"), _CRD)
+        except msgspec.ValidationError:
+            return  # reviewed like any other object, but nothing is learnt from it
+        for version in crd.versions:
+            self._add(
+                ResourceType(
+                    group=crd.group,
+                    version=version.name,
+                    kind=crd.names.kind,
+                    plural=crd.names.plural,
+                    namespaced=crd.scope != "Cluster",
+                )
+            )
+
+
+class _Names(msgspec.Struct):
+    kind: str
+    plural: str
+
+
+class _Version(msgspec.Struct):
+    name: str
+
+
+class _CRD(msgspec.Struct):
+    group: str
+    names: _Names
+    scope: str
+    versions: list[_Version]
+
+
+def guess_plural(kind: str) -> str:
+    """Return the plural that a kind most likely has.
+
+    Source: apimachinery pkg/api/meta/restmapper.go, UnsafeGuessKindToResource.
+    """
+    name = kind.lower()
+    if name.endswith("endpoints"):
+        return name
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def draft_request(
+    document: Document,
+    wish: Wish,
+    kinds: Kinds,
+    *,
+    uid: str,
+    old: Mapping[str, Any] | None = None,
+) -> Draft:
+    """Return the request that the API server makes of a document.
+
+    An AdmissionReview is taken as it is, and the wish does not count.
+
+    Raises:
+        ConfigError: the wish makes no sense of this object; file and line.
+        ReviewError: an AdmissionReview that is none; its JSON path.
+    """
+    if document.content["kind"] == "AdmissionReview":
+        body = msgspec.json.encode(document.content)
+        return Draft(document=document, review=decode_review(body))
+    return _Drafting(document, wish, kinds).draft(uid, old)
+
+
+class _Drafting:
+    """What is known of one object while its request is made."""
+
+    def __init__(self, document: Document, wish: Wish, kinds: Kinds) -> None:
+        self.document = document
+        self.wish = wish
+        self.kinds = kinds
+        self.notes: list[str] = []
+        self.object = copy.deepcopy(document.content)
+        api_version: str = self.object["apiVersion"]
+        group, _, version = api_version.rpartition("/")
+        self.kind = GroupVersionKind(group, version, self.object["kind"])
+        self.metadata = self.object.setdefault("metadata", {})
+        if not isinstance(self.metadata, dict):
+            raise ConfigError("metadata is no object", place=document.place)
+
+    def draft(self, uid: str, old: Mapping[str, Any] | None) -> Draft:
+        resource, subresource, namespaced = self._find_resource()
+        name = self._name()
+        namespace = self._namespace(resource, namespaced=namespaced)
+        operation = self.wish.operation
+        new: dict[str, Any] | None = self.object
+        if operation == "CONNECT":
+            del self.object["metadata"]  # it said whom, and has no other place
+        if operation == "DELETE":
+            new, old = None, self.object
+        if operation == "UPDATE":
+            old = self._keep_stored(old)
+        request = AdmissionRequest(
+            uid=uid,
+            kind=self.kind,
+            resource=resource,
+            sub_resource=subresource,
+            request_kind=self.kind,
+            request_resource=resource,
+            request_sub_resource=subresource,
+            name=name,
+            namespace=namespace,
+            operation=operation,
+            user_info=self.wish.user_info(),
+            raw_object=_raw(new),
+            raw_old_object=_raw(old),
+            dry_run=self.wish.dry_run,
+            raw_options=_raw(self._options()),
+        )
+        review = Review(API_VERSION, request)
+        return Draft(document=self.document, review=review, notes=tuple(self.notes))
+
+    def _find_resource(self) -> tuple[GroupVersionResource, str, bool]:
+        """Return resource, subresource and whether it lives in a namespace."""
+        asked = _SUBRESOURCE.fullmatch(self.wish.subresource or "none")
+        if asked is None:
+            raise ConfigError(
+                f"{self.wish.subresource!r} is no subresource",
+                place="--subresource",
+                hint="such as status, or deployments.apps/scale",
+            )
+        subresource = asked["sub"] if self.wish.subresource else ""
+        if asked["resource"]:
+            group = asked["group"] or ""
+            resource = GroupVersionResource(group, "v1", asked["resource"])
+            return resource, subresource, asked["resource"] not in CLUSTER_WIDE
+        if self.kind.kind == "Scale":
+            raise ConfigError(
+                "a Scale does not say what it scales",
+                place=self.document.place,
+                hint="for example --subresource deployments.apps/scale",
+            )
+        type_ = self.kinds.find(self.object["apiVersion"], self.kind.kind)
+        if type_ is None:
+            type_ = self._guess()
+        # Kinds that are sent to a subresource only: ``pods/exec``.
+        plural, _, own = type_.plural.partition("/")
+        resource = GroupVersionResource(type_.group, type_.version, plural)
+        return resource, own or subresource, type_.namespaced
+
+    def _guess(self) -> ResourceType:
+        kind = self.kind
+        plural = guess_plural(kind.kind)
+        self.notes.append(
+            f"{self.object['apiVersion']} {kind.kind} is not known here: taken as "
+            f"{plural}, in a namespace; put its CRD among the files"
+        )
+        return ResourceType(kind.group, kind.version, kind.kind, plural)
+
+    def _name(self) -> str:
+        name = self.metadata.get("name") or ""
+        if not isinstance(name, str):
+            raise ConfigError("metadata.name is no text", place=self.document.place)
+        creates = self.wish.operation == "CREATE"
+        if not name and not (creates and self.metadata.get("generateName")):
+            raise ConfigError(
+                "metadata.name is missing",
+                place=self.document.place,
+                hint="metadata.generateName will do on CREATE" if creates else None,
+            )
+        return name
+
+    def _namespace(self, resource: GroupVersionResource, *, namespaced: bool) -> str:
+        """Return the namespace, which kubectl writes into the object too."""
+        if not namespaced:
+            # Requests about a Namespace are in it.
+            is_namespace = (resource.group, resource.resource) == ("", "namespaces")
+            return str(self.metadata.get("name") or "") if is_namespace else ""
+        wish, own = self.wish.namespace, self.metadata.get("namespace") or ""
+        if not isinstance(own, str):
+            raise ConfigError(
+                "metadata.namespace is no text", place=self.document.place
+            )
+        if wish and own and wish != own:
+            raise ConfigError(
+                f'the namespace from the provided object "{own}" does not match the '
+                f'namespace "{wish}"',
+                place=self.document.place,
+                hint=f"--namespace {own}, or none",
+            )
+        namespace = own or wish or DEFAULT_NAMESPACE
+        self.metadata["namespace"] = namespace
+        return namespace
+
+    def _keep_stored(self, old: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        if old is None:
+            raise ConfigError(
+                "an UPDATE needs the object as it is stored",
+                place=self.document.place,
+                hint="--old FILE, for example from kubectl get -o yaml",
+            )
+        before = old.get("metadata")
+        if isinstance(before, dict):
+            for name in KEPT_METADATA:
+                if name in before:
+                    self.metadata.setdefault(name, before[name])
+            if self.metadata.get("namespace"):
+                before.setdefault("namespace", self.metadata["namespace"])
+        return old
+
+    def _options(self) -> dict[str, Any] | None:
+        options = _OPTIONS[self.wish.operation]
+        if options is None:
+            return None
+        dry_run = {"dryRun": ["All"]} if self.wish.dry_run else {}
+        return {"apiVersion": "meta.k8s.io/v1", **options, **dry_run}
+
+
+def _raw(value: Mapping[str, Any] | None) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def pair_up(
+    documents: Sequence[Document], olds: Sequence[Document]
+) -> dict[int, dict[str, Any]]:
+    """Return the old object of each document, by the document's number.
+
+    The same kind, namespace and name; one of each belongs together in any case.
+    """
+    if len(documents) == 1 and len(olds) == 1:
+        return {0: copy.deepcopy(olds[0].content)}
+    stored = {_identity(old.content): old.content for old in olds}
+    found = ((i, stored.get(_identity(d.content))) for i, d in enumerate(documents))
+    return {i: copy.deepcopy(old) for i, old in found if old is not None}
+
+
+def _identity(content: Mapping[str, Any]) -> tuple[str, ...]:
+    metadata = content.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    namespace = metadata.get("namespace") or DEFAULT_NAMESPACE
+    group, _, _ = str(content["apiVersion"]).rpartition("/")
+    return group, str(content["kind"]), str(namespace), str(metadata.get("name"))

@@ -1,0 +1,220 @@
+"""`admit review`: ask, and print what kubectl would."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import click
+
+from admit._tasks.dialect import dump_yaml
+from admit._tasks.requests import Wish
+from admit._tasks.review import ObjectReport, ReviewOptions, review
+from admit.cli.options import (
+    debug_option,
+    modes_option,
+    output_option,
+    policies_argument,
+)
+from admit.cli.output import clean, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from admit.review import Operation
+
+__all__ = ("command",)
+
+# kubectl's verbs: what it says of a success, and of a failure.
+VERBS: Final = {
+    "CREATE": ("created", "creating"),
+    "UPDATE": ("replaced", "replacing"),
+    "DELETE": ("deleted", "deleting"),
+}
+
+COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+
+
+@click.command("review", short_help="Ask policies about manifests, without a cluster.")
+@policies_argument
+@click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Manifests: a file, a folder, or - for standard input; YAML or JSON, lists, "
+    "and AdmissionReviews as they are. May be repeated.",
+)
+@click.option("-R", "--recursive", is_flag=True, help="Look into folders of folders.")
+@click.option(
+    "--operation",
+    type=click.Choice(OPERATIONS, case_sensitive=False),
+    help="What is done with the objects.  [default: CREATE; UPDATE with --old]",
+)
+@click.option(
+    "--old",
+    "old_files",
+    multiple=True,
+    metavar="FILE",
+    help="For UPDATE: the objects as they are stored, paired by kind and name.",
+)
+@click.option("-n", "--namespace", default="", help="Where, for objects that say not.")
+@click.option("--subresource", default="", help="Such as status, or pods/resize.")
+@click.option("--user", default="", help="Who asks.  [default: kubernetes-admin]")
+@click.option("--group", "groups", multiple=True, help="The user's groups; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Ask as kubectl --dry-run=server does.")
+@modes_option
+@output_option()
+@debug_option
+def command(
+    *,
+    policies: str,
+    files: tuple[str, ...],
+    recursive: bool,
+    operation: str | None,
+    old_files: tuple[str, ...],
+    modes: dict[str, Any],
+    output: str,
+    **wish: Any,
+) -> None:
+    """Ask POLICIES about objects, without a cluster, and print what kubectl would.
+
+    POLICIES is a Python file, a folder of them, or module:app. The mutating webhooks
+    are called in turn, then the validating ones, each with the very bytes that the
+    API server would send; nothing is stored. The patch is shown as a difference of
+    the object.
+
+    Not offline: the API server's own defaults, and `when` conditions, which count as
+    true.
+
+    Exit code 1 if an object is denied.
+
+    \b
+    Examples:
+      admit review policies.py -f pod.yaml
+      kubectl get pods -A -o yaml | admit review policies.py -f - -o json
+      admit review policies.py -f new.yaml --old old.yaml --user ada
+    """  # noqa: D301 - click's mark
+    options = ReviewOptions(
+        source=policies,
+        files=files,
+        old_files=old_files,
+        recursive=recursive,
+        wish=_read_wish(operation, old_files, wish),
+        modes=modes,
+        stdin=sys.stdin.buffer if "-" in files else None,
+    )
+    reports = review(options)
+    if output == "json":
+        show_json([to_json(report) for report in reports])
+    else:
+        _show(reports)
+    if not all(report.allowed for report in reports):
+        click.get_current_context().exit(1)
+
+
+def _read_wish(
+    operation: str | None, old_files: tuple[str, ...], wish: dict[str, Any]
+) -> Wish:
+    if operation is None:
+        operation = "UPDATE" if old_files else "CREATE"
+    if old_files and operation != "UPDATE":
+        raise click.UsageError(f"--old is for UPDATE; {operation} has no old object")
+    return Wish(operation=cast("Operation", operation), **wish)
+
+
+def to_json(report: ObjectReport) -> dict[str, Any]:
+    """Return the documented shape (docs/reference/cli-json.md)."""
+    return {
+        "allowed": report.allowed,
+        "message": report.status.message,
+        "reason": report.status.reason,
+        "code": report.status.code,
+        "warnings": report.warnings,
+        "auditAnnotations": report.audit_annotations,
+        "patch": report.patch,
+        "object": report.object,
+        "policies": [
+            {
+                "policy": result.policy,
+                "verdict": result.verdict,
+                "mode": result.mode,
+                "message": result.message,
+            }
+            for result in report.policies
+        ],
+    }
+
+
+def _show(reports: tuple[ObjectReport, ...]) -> None:
+    for number, report in enumerate(reports):
+        if number and (report.patch or reports[number - 1].patch):
+            click.echo()
+        for warning in report.warnings:
+            label = click.style("Warning:", fg="yellow", bold=True)
+            click.echo(f"{label} {clean(warning)}")
+        if report.allowed:
+            click.echo(clean(_tell_success(report)))
+        else:
+            click.echo(clean(_tell_failure(report)))
+        for note in report.notes:
+            click.echo(click.style(f"  note: {clean(note)}", dim=True))
+        for line in _compare(report):
+            colour = COLOURS.get(line[:1])
+            click.echo(click.style(line, fg=colour) if colour else line)
+
+
+def _name_of(report: ObjectReport) -> tuple[str, str]:
+    """Return kubectl's words for what it is, and which."""
+    request = report.draft.request
+    kind = request.request_kind or request.kind
+    what = f"{kind.kind.lower()}.{kind.group}".rstrip(".")
+    metadata = (report.object or {}).get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name = request.name or metadata.get("name")
+    return what, str(name or f"{metadata.get('generateName') or ''}xxxxx")
+
+
+def _tell_success(report: ObjectReport) -> str:
+    request = report.draft.request
+    what, name = _name_of(report)
+    if request.operation == "CONNECT":
+        sub = f"/{request.sub_resource}" if request.sub_resource else ""
+        return f"{request.resource.resource}{sub} {name} allowed (dry run)"
+    done, _ = VERBS[request.operation]
+    if request.operation == "DELETE":
+        where = f" from {request.namespace} namespace" if request.namespace else ""
+        return f'{what} "{name}" {done}{where} (dry run)'
+    return f"{what}/{name} {done} (dry run)"
+
+
+def _tell_failure(report: ObjectReport) -> str:
+    request, status = report.draft.request, report.status
+    if request.operation == "CONNECT":
+        return f"error: unable to upgrade connection: {status.message}"
+    _, doing = VERBS[request.operation]
+    reason = f" ({status.reason})" if status.reason else ""
+    return (
+        f'Error from server{reason}: error when {doing} "{report.draft.document.source}'
+        f'": {status.message}'
+    )
+
+
+def _compare(report: ObjectReport) -> Iterator[str]:
+    """Yield the lines of a unified difference of the object before and after."""
+    before = report.draft.request.object
+    if not report.patch or before == report.object:
+        return
+    source = report.draft.document.source
+    yield from difflib.unified_diff(
+        dump_yaml([before]).splitlines(),
+        dump_yaml([report.object]).splitlines(),
+        source,
+        f"{source} (after admission)",
+        lineterm="",
+    )
