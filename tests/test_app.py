@@ -523,3 +523,118 @@ def test_a_class_or_lambda_result_is_no_handler() -> None:
 
 def test_an_app_says_what_it_is() -> None:
     assert repr(labelled()) == "App('pod-labels', 1 policies)"
+
+
+# Async handlers
+
+
+async def raises_async(pod: Pod) -> None:
+    raise KeyError(pod.metadata.name)
+
+
+async def returns_true(pod: Pod) -> bool:
+    return True
+
+
+async def yields_numbers(pod: Pod) -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (raises_async, "KeyError"),
+        (returns_true, "BadAnswer"),
+        (yields_numbers, "BadAnswer"),
+    ],
+)
+def test_a_bug_in_an_async_handler_is_a_failed_call_too(
+    function: Callable[..., Any], reason: str
+) -> None:
+    app = App("buggy")
+    app.validate(function)
+    with pytest.raises(HandlerError) as caught:
+        decide(app, ask(pod()))
+    assert caught.value.reason == reason
+
+
+def test_an_async_handler_may_return_its_denial() -> None:
+    app = App("returning")
+
+    @app.validate
+    async def no(pod: Pod) -> Deny:
+        return Deny("no")
+
+    assert message_of(decide(app, ask(pod()))) == "no [no]"
+
+
+def test_an_async_handler_that_reads_a_wrong_shape_is_the_callers_fault() -> None:
+    app = App("reading")
+
+    @app.validate
+    async def reads(pod: Pod) -> None:
+        _ = pod.metadata.labels["app"]
+
+    with pytest.raises(ReviewError):
+        decide(app, ask({"metadata": {"labels": "app"}}))
+
+
+def test_an_audit_annotation_that_would_be_dropped_is_the_authors_error() -> None:
+    app = App("auditing")
+
+    @app.validate
+    def notes(pod: Pod, audit: Audit) -> None:
+        audit("a/b", "c")
+
+    with pytest.raises(HandlerError, match="not a qualified name"):
+        decide(app, ask(pod()))
+
+
+def test_a_denied_mutation_is_not_followed_by_validation() -> None:
+    app = App("stops")
+
+    @app.mutate
+    def refuses(pod: Pod) -> None:
+        raise Deny("first")
+
+    @app.validate
+    def unreached(pod: Pod) -> None:
+        raise Deny("second")
+
+    response = decide(app, ask(pod()))
+    assert message_of(response) == "first [refuses]"
+    assert response.patch == ()
+
+
+def test_a_mutation_that_would_change_nothing_says_nothing() -> None:
+    app = App("quiet")
+
+    @app.mutate(mode="warn")
+    def adds(pod: Pod) -> None:
+        pod.metadata.labels.setdefault("app", "x")
+
+    assert decide(app, ask(pod(app="web"))).warnings == ()
+
+
+def test_an_entry_has_each_rule_once() -> None:
+    app = App("rules")
+
+    @app.validate
+    def a(pod: Pod) -> None: ...
+
+    @app.validate
+    def b(pod: Pod) -> None: ...
+
+    (endpoint,) = app.endpoints()
+    assert endpoint.rules == app.handlers[0].rules
+
+
+def test_an_unknown_kind_of_a_union_is_read_as_the_first() -> None:
+    app = App("union")
+
+    @app.validate(resources=["*"])
+    def named(object: Pod | Deployment) -> None:
+        raise Deny(type(object).__name__)
+
+    request = ask(pod(), kind={"group": "x", "version": "v1", "kind": "Other"})
+    assert message_of(decide(app, request)) == "Pod [named]"
