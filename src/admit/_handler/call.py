@@ -256,7 +256,7 @@ def _run(handler: Handler, arguments: dict[str, Any]) -> list[Deny]:
         for item in answer if handler.yields else _answers(answer):
             denials.append(_check_denial(handler, item))  # noqa: PERF401
     except Deny as deny:
-        denials.append(deny)
+        denials.append(deny.with_traceback(None))  # its frames hold the object
     except (HandlerError, ReviewError):
         raise
     except Exception as error:
@@ -274,7 +274,7 @@ async def _run_async(handler: Handler, arguments: dict[str, Any]) -> list[Deny]:
             answer = await handler.function(**arguments)
             denials.extend(_check_denial(handler, item) for item in _answers(answer))
     except Deny as deny:
-        denials.append(deny)
+        denials.append(deny.with_traceback(None))  # its frames hold the object
     except (HandlerError, ReviewError):
         raise
     except Exception as error:
