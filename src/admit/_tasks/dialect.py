@@ -130,15 +130,14 @@ def _to_bool(loader: Any, node: Any) -> bool:
     return loader.construct_scalar(node).lower() in _TRUE
 
 
-def _to_int(loader: Any, node: Any) -> int | float:
+def _to_int(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node).replace("_", "")
     digits = text.lstrip("-+").lower()
     base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2])
     if base is None:
         base = 8 if len(digits) > 1 and digits.startswith("0") else 10
     number = int(digits.removeprefix("0o") or "0", base)
-    number = -number if text.startswith("-") else number
-    return number if -(2**63) <= number < 2**64 else float(number)
+    return -number if text.startswith("-") else number
 
 
 def _to_float(loader: Any, node: Any) -> float:

@@ -244,8 +244,11 @@ class _Plain:
                 return [self.convert(item) for item in value]
             case str() | bytes():
                 return self._text(value)
-            case bool() | int() | None:
+            case bool() | None:
                 return value
+            case int():
+                # Beyond 64 bits Go reads a float.
+                return value if -(2**63) <= value < 2**64 else float(value)
             case float() if math.isfinite(value):
                 # Go writes 1.0 as 1.
                 return int(value) if value.is_integer() else value

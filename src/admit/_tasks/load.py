@@ -77,6 +77,13 @@ class Policies:
             for endpoint in mounted.endpoints
         }
 
+    def close(self) -> None:
+        """Let the threads of blocking handlers end once they have nothing to do."""
+        for app in self.apps:
+            threads = vars(app.running).get("threads")
+            if threads is not None:
+                threads.shutdown(wait=False, cancel_futures=True)
+
 
 def load_policies(source: str, *, modes: Mapping[str, Mode] | None = None) -> Policies:
     """Load every app of a Python file, a folder of them, or ``module:app``.
@@ -217,7 +224,7 @@ def _override(found: Sequence[tuple[App, str]], modes: Mapping[str, Mode]) -> No
     if left:
         raise ConfigError(
             f"no policy is named {', '.join(left)}",
-            place="--mode",
+            place=f"--mode or {MODES_VARIABLE}",
             hint=f"there are {', '.join(names)}",
         )
 

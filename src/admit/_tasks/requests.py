@@ -207,8 +207,10 @@ def draft_request(
         ReviewError: an AdmissionReview that is none; its JSON path.
     """
     if document.content["kind"] == "AdmissionReview":
-        body = msgspec.json.encode(document.content)
-        return Draft(document=document, review=decode_review(body))
+        review = decode_review(msgspec.json.encode(document.content))
+        for _ in (review.request.object, review.request.old_object):
+            pass  # each decodes when it is read, and may be no object
+        return Draft(document=document, review=review)
     return _Drafting(document, wish, kinds).draft(uid, old)
 
 

@@ -116,7 +116,10 @@ def review(options: ReviewOptions) -> tuple[ObjectReport, ...]:
     )
     olds = read_documents(options.old_files) if options.old_files else ()
     drafts = _draft(policies, documents, olds, options.wish)
-    return asyncio.run(_review_all(_Chain(policies), drafts))
+    try:
+        return asyncio.run(_review_all(_Chain(policies), drafts))
+    finally:
+        policies.close()
 
 
 async def _review_all(

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import os
 import sys
+import threading
 import traceback
 from typing import Any, Final
 
@@ -146,4 +147,23 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line and end the process."""
-    root(prog_name="admit")
+    try:
+        root(prog_name="admit")
+    except SystemExit as end:
+        _leave_hanging_threads(end.code)
+        raise
+
+
+# Seconds that threads of blocking policies get to end; their answer was 504 long ago.
+THREADS_SECONDS: Final = 1.0
+
+
+def _leave_hanging_threads(code: Any) -> None:
+    """Let no blocking policy that hangs keep the process: Python would wait for it."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("admit-blocking"):
+            thread.join(THREADS_SECONDS)
+            if thread.is_alive():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code if isinstance(code, int) else 1)

@@ -1,0 +1,139 @@
+"""`admit serve`: the webhook server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from admit._tasks.serve import Order, Serving, serve
+from admit.cli.options import (
+    debug_option,
+    modes_option,
+    output_option,
+    policies_argument,
+)
+from admit.cli.output import show_json
+from admit.server import ServeOptions
+
+if TYPE_CHECKING:
+    from admit._handler import Mode
+
+__all__ = ("command",)
+
+NO_PORT: Final = "none"
+
+
+def _read_port(
+    _ctx: click.Context, parameter: click.Parameter, value: str
+) -> int | None:
+    if value == NO_PORT:
+        return None
+    if not value.isdecimal() or int(value) > 65535:
+        raise click.BadParameter(f"{value!r} is no port", param=parameter)
+    return int(value)
+
+
+def _default(name: str) -> Any:
+    """The server's own default, written once, over there."""
+    return ServeOptions.__dataclass_fields__[name].default
+
+
+@click.command("serve", short_help="Serve policies to the API server.")
+@policies_argument
+@click.option(
+    "--cert-file",
+    required=True,
+    metavar="FILE",
+    help="The serving certificate and its intermediates, in PEM; read again when it "
+    "changes.",
+)
+@click.option(
+    "--key-file", required=True, metavar="FILE", help="The certificate's key, in PEM."
+)
+@click.option("--host", default=_default("host"), show_default=True, help="Address.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_default("port"),
+    show_default=True,
+    help="Port for reviews, over TLS; 0 takes a free one.",
+)
+@click.option(
+    "--health-port",
+    default=str(_default("health_port")),
+    show_default=True,
+    callback=_read_port,
+    metavar="PORT",
+    help="Plain port for /healthz, /readyz and /metrics; none for no such port.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=_default("workers"),
+    show_default=True,
+    help="Processes that review.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "json", "text"]),
+    default="auto",
+    show_default=True,
+    help="auto: text at a terminal.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="debug tells of allowed reviews too.",
+)
+@modes_option
+@output_option()
+@debug_option
+def command(
+    *,
+    policies: str,
+    modes: dict[str, Mode],
+    log_format: Any,
+    log_level: str,
+    output: str,
+    **options: Any,
+) -> None:
+    """Serve POLICIES over TLS until SIGTERM or Ctrl-C.
+
+    POLICIES is a Python file, a folder of them, or module:app. Nothing is served until
+    it can be decided; on SIGTERM what is in flight is answered first.
+
+    \b
+    Example:
+      admit serve policies.py --cert-file tls.crt --key-file tls.key --workers 2
+    """  # noqa: D301 - click's mark
+    order = Order(
+        source=policies,
+        options=ServeOptions(**options),
+        modes=modes,
+        log_format=log_format,
+        log_level=log_level,
+    )
+
+    def show(serving: Serving) -> None:
+        if output == "json":
+            show_json(
+                {
+                    "host": serving.host,
+                    "port": serving.port,
+                    "healthPort": serving.health_port,
+                    "workers": serving.workers,
+                }
+            )
+            return
+        health = (
+            f", health on port {serving.health_port}" if serving.health_port else ""
+        )
+        click.echo(
+            f"Serving on https://{serving.host}:{serving.port}{health}; "
+            f"workers: {serving.workers}"
+        )
+
+    click.get_current_context().exit(serve(order, show))
