@@ -21,6 +21,7 @@ from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
 from admit.server import Counts, ServeOptions, Server, Workers, catch_signals
 from admit.telemetry import (
     Ledger,
+    Lines,
     Measures,
     collect,
     configure_logs,
@@ -84,11 +85,11 @@ def serve(order: Order, started: Started = lambda _: None) -> int:
         PolicyError: the policies cannot be loaded (their author's fault).
         ConfigError: an address cannot be taken (operator's fault).
     """
-    configure_logs(order.log_format, level=order.log_level)
+    lines = configure_logs(order.log_format, level=order.log_level)
     if order.options.workers > 1:
         return run(_serve_workers(order, started))
     endpoints = load(order)
-    run(_serve_one(order, endpoints, started))
+    run(_serve_one(order, endpoints, lines, started))
     end_threads(endpoints.values())
     return 0
 
@@ -105,17 +106,18 @@ def load(order: Order) -> Mapping[str, Endpoint]:
 
 
 def watched(
-    endpoints: Mapping[str, Endpoint], measures: Measures
+    endpoints: Mapping[str, Endpoint], measures: Measures, lines: Lines
 ) -> dict[str, Endpoint]:
     """Return endpoints that decide as the given ones do, are counted and logged."""
+    lines.attach(asyncio.get_running_loop())
     return {
-        path: measured(logged(endpoint), measures)
+        path: measured(logged(endpoint, lines), measures)
         for path, endpoint in endpoints.items()
     }
 
 
 async def _serve_one(
-    order: Order, endpoints: Mapping[str, Endpoint], started: Started
+    order: Order, endpoints: Mapping[str, Endpoint], lines: Lines, started: Started
 ) -> int:
     """Serve in this process."""
     measures, counts = Measures(), Counts()
@@ -126,7 +128,7 @@ async def _serve_one(
     server = Server(order.options, counts=counts, render_metrics=render_metrics)
     with catch_signals(asyncio.get_running_loop()) as stop:
         await server.start()
-        server.set_routes(watched(endpoints, measures))
+        server.set_routes(watched(endpoints, measures, lines))
         settle()
         started(Serving(order.options.host, server.port, server.health_port, 1))
         await stop.asked.wait()

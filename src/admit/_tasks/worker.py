@@ -16,7 +16,7 @@ import msgspec
 from admit._tasks.serve import Order, end_threads, load, run, settle, watched
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
-from admit.telemetry import Measures, collect, configure_logs
+from admit.telemetry import Lines, Measures, collect, configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,15 +33,15 @@ WAITING_BYTES: Final = 1024 * 1024
 def main(arguments: Sequence[str]) -> int:
     """Serve until the parent says so, or is gone."""
     to_parent, *sockets = (socket.socket(fileno=int(n)) for n in arguments)
-    with to_parent.makefile("rb") as lines:
-        order = msgspec.json.decode(lines.readline(), type=Order)
-    configure_logs(order.log_format, level=order.log_level)
+    with to_parent.makefile("rb") as stream:
+        order = msgspec.json.decode(stream.readline(), type=Order)
+    lines = configure_logs(order.log_format, level=order.log_level)
     try:
         endpoints = load(order)
     except AdmitError as error:
         to_parent.sendall(encode_line(Failure.of(error)))
         return error.exit_code
-    run(_serve(order, endpoints, sockets, to_parent))
+    run(_serve(order, endpoints, lines, sockets, to_parent))
     end_threads(endpoints.values())
     return 0
 
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 async def _serve(
     order: Order,
     endpoints: Mapping[str, Endpoint],
+    lines: Lines,
     sockets: Sequence[socket.socket],
     to_parent: socket.socket,
 ) -> int:
@@ -68,7 +69,7 @@ async def _serve(
             stop.asked.set()
 
         await server.start()
-        server.set_routes(watched(endpoints, measures))
+        server.set_routes(watched(endpoints, measures, lines))
         settle()
         helpers = [
             asyncio.create_task(watch_parent()),

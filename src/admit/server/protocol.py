@@ -125,7 +125,7 @@ class Connection(asyncio.BufferedProtocol):
         (RFC 9110 section 10.1.1).
         """
         if self._task is None and not self._queue:
-            self._transport.write(CONTINUE)
+            self._site.send(self._transport, CONTINUE)
 
     def take(self, request: Request) -> None:
         """Answer a request, or queue it behind the ones before."""
@@ -215,10 +215,8 @@ class Connection(asyncio.BufferedProtocol):
         else:
             allow = route.allow if route is not None and status == 405 else b""
             head = site.heads.get(status, content_type, allow=allow, keep=keep)
-        if request.is_head:
-            self._transport.write(b"%b%d\r\n\r\n" % (head, len(body)))
-        else:
-            self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+        shown = b"" if request.is_head else body
+        site.send(self._transport, b"%b%d\r\n\r\n%b" % (head, len(body), shown))
         if not keep:
             self._close()
 
@@ -227,6 +225,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader.close()
         self._queue.clear()
         self._reader.wait(self._site.options.write_seconds)
+        self._site.flush()
         self._transport.close()
 
     def _note(self, request: Request) -> None:

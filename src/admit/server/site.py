@@ -59,6 +59,7 @@ class Site:
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.connections: set[Connection] = set()
         self.buffered_bytes = 0
+        self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._sweeper: asyncio.TimerHandle | None = None
 
     def set_routes(self, routes: Mapping[str, Route]) -> None:
@@ -76,6 +77,27 @@ class Site:
             self._sweeper = None
         for connection in tuple(self.connections):
             connection.abort()
+
+    def send(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write at the end of this turn of the loop, with what else is written then.
+
+        All reviews that have arrived are decided before the first answer leaves. Each
+        write wakes its reader, which then takes the processor's time from the next
+        decision: under load this halves what the kernel costs. Without load the turn
+        ends at once.
+        """
+        if not self._outbox:
+            self.loop.call_soon(self.flush)
+        self._outbox.append((transport, data))
+
+    def flush(self) -> None:
+        """Write what waits."""
+        outbox = self._outbox
+        if outbox:
+            self._outbox = []
+            for transport, data in outbox:
+                if not transport.is_closing():
+                    transport.write(data)
 
     def drain(self) -> None:
         """Close idle connections; the others close after their reply."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from admit.telemetry.logged import logged
-from admit.telemetry.logs import configure_logs
+from admit.telemetry.logs import Lines, configure_logs
 from admit.telemetry.measured import Measures, measured
 from admit.telemetry.metrics import METRICS, Metric, Sample, collect
 from admit.telemetry.render import Ledger, render
@@ -11,6 +11,7 @@ from admit.telemetry.render import Ledger, render
 __all__ = (
     "METRICS",
     "Ledger",
+    "Lines",
     "Measures",
     "Metric",
     "Sample",

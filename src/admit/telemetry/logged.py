@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit.review import AdmissionRequest, AdmissionResponse
+    from admit.telemetry.logs import Sayer
 
     _Fields: TypeAlias = Mapping[str, Any]
 
 __all__ = ("Logged", "logged")
-
-log: Final = logging.getLogger("admit.review")
 
 # Characters of a name that are logged: Kubernetes has no longer one, a stranger might.
 NAME_LENGTH: Final = 253
@@ -39,15 +38,19 @@ LEVELS: Final = {
 }
 
 
-def logged(reviewer: Any) -> Logged:
+def logged(reviewer: Any, sayer: Sayer) -> Logged:
     """Return a reviewer that decides as the given one does, and says so."""
-    return Logged(reviewer)
+    return Logged(reviewer, sayer)
 
 
 class Logged(Wrapper):
     """A reviewer and its lines."""
 
-    __slots__ = ()
+    __slots__ = ("_sayer",)
+
+    def __init__(self, reviewer: Any, sayer: Sayer) -> None:
+        super().__init__(reviewer)
+        self._sayer = sayer
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
         """Decide, and say so unless it was allowed."""
@@ -67,13 +70,16 @@ class Logged(Wrapper):
         if not response.allowed:
             policies = [r.policy for r in response.results if r.verdict == "deny"]
             self._say("deny", request, start, {"policies": policies})
-        elif log.isEnabledFor(logging.DEBUG):
+        elif self._sayer.hears(logging.DEBUG):
             self._say("mutate" if response.patch else "allow", request, start, {})
         return response
 
     def _say(
         self, verdict: str, request: AdmissionRequest, start: float, more: _Fields
     ) -> None:
+        level = LEVELS[verdict]
+        if not self._sayer.hears(level):
+            return
         seconds = perf_counter() - start
         resource = request.resource.resource
         if request.sub_resource:
@@ -92,7 +98,7 @@ class Logged(Wrapper):
             "duration_seconds": round(seconds, 6),
             **more,
         }
-        log.log(LEVELS[verdict], "review: %s", verdict, extra={"fields": fields})
+        self._sayer.say(level, f"review: {verdict}", fields)
 
 
 def _cut(text: str) -> str:

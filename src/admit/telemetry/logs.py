@@ -1,21 +1,48 @@
-"""How log lines look: JSON for machines, one readable line at a terminal."""
+"""How log lines look: JSON for machines, one readable line at a terminal.
+
+Lines about reviews can come by the thousand each second. They take a short way past
+the logging library (`Lines.say`), and all lines of one turn of the event loop are
+written at once. Everything else is logged as usual, and looks the same.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
-__all__ = ("JsonFormatter", "TextFormatter", "configure_logs")
+__all__ = ("Lines", "Sayer", "configure_logs")
 
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
 
+_LEVELS: Final = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+    logging.CRITICAL: "critical",
+}
+_encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+class Sayer(Protocol):
+    """Writes lines about reviews; `Lines` is one."""
+
+    def hears(self, level: int) -> bool:
+        """Whether lines of this level are written."""
+
+    def say(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
+        """Write a line."""
 
 
 def configure_logs(
@@ -23,7 +50,7 @@ def configure_logs(
     *,
     level: str = "info",
     stream: TextIO | None = None,
-) -> None:
+) -> Lines:
     """Send admit's log lines to a stream, standard error by default.
 
     Args:
@@ -33,50 +60,100 @@ def configure_logs(
     """
     stream = sys.stderr if stream is None else stream
     as_text = format == "text" or (format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
     logger = logging.getLogger("admit")
     for before in tuple(logger.handlers):
         logger.removeHandler(before)
-    logger.addHandler(handler)
+    lines = Lines(stream, as_text=as_text)
+    lines.setLevel(level.upper())
+    logger.addHandler(lines)
     logger.setLevel(level.upper())
     logger.propagate = False
+    return lines
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message, then the fields."""
+class Lines(logging.Handler):
+    """Writes log lines to a stream.
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        line = {
-            "time": _to_time(record.created),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-            **_get_fields(record),
-        }
+    Args:
+        stream: where they go.
+        as_text: for a person, not as JSON.
+    """
+
+    def __init__(self, stream: TextIO, *, as_text: bool) -> None:
+        super().__init__()
+        self._stream = stream
+        self._join = _join_text if as_text else _join_json
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[str] = []
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what `say` is told at the end of each turn of this loop."""
+        self._loop = loop
+
+    def hears(self, level: int) -> bool:
+        """Whether lines of this level are written."""
+        return level >= self.level
+
+    def say(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
+        """Write a line; from the loop's thread, if there is a loop."""
+        if not self._waiting and self._loop is not None:
+            self._loop.call_soon(self.flush)
+        self._waiting.append(self._join(time.time(), level, message, fields))
+        if self._loop is None:
+            self.flush()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record of the logging library, from any thread."""
+        fields: dict[str, Any] = dict(getattr(record, "fields", {}))
         if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
-        return json.dumps(line, ensure_ascii=False, default=str)
+            fields["error"] = record.exc_info[0].__name__  # its text may quote
+        text = self._join(record.created, record.levelno, record.getMessage(), fields)
+        self._write(text)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            with self.lock:  # type: ignore[union-attr] # set by Handler
+                self._write("".join(waiting))
+
+    def _write(self, text: str) -> None:
+        """Nobody is left to tell when the stream has gone: serving goes on."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
 
 
-class TextFormatter(logging.Formatter):
-    """``12:04:31 INFO  message  key=value key=value``: control characters escaped."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        at = time.strftime("%H:%M:%S", time.localtime(record.created))
-        parts = [f"{at} {record.levelname:7} {record.getMessage()}"]
-        for name, value in _get_fields(record).items():
-            if name != "kind" and value not in _EMPTY:
-                parts.append(f"{name}={_show(value)}")
-        if record.exc_info and record.exc_info[0] is not None:
-            parts.append(f"error={record.exc_info[0].__name__}")
-        return "  ".join(parts)
+def _join_json(
+    created: float, level: int, message: str, fields: Mapping[str, Any]
+) -> str:
+    """Write one JSON object: time, level, message, then the fields."""
+    line = {
+        "time": f"{_to_second(int(created))}.{int(created % 1 * 1000):03}Z",
+        "level": _LEVELS.get(level, "info"),
+        "message": message,
+        **fields,
+    }
+    return _encoder.encode(line).decode() + "\n"
 
 
-def _get_fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    fields: Mapping[str, Any] = getattr(record, "fields", {})
-    return fields
+@functools.lru_cache(maxsize=4)
+def _to_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _join_text(
+    created: float, level: int, message: str, fields: Mapping[str, Any]
+) -> str:
+    """Write ``12:04:31 INFO  message  key=value``, control characters escaped."""
+    at = time.strftime("%H:%M:%S", time.localtime(created))
+    parts = [f"{at} {_LEVELS.get(level, 'info').upper():7} {message}"]
+    for name, value in fields.items():
+        if name != "kind" and value not in _EMPTY:
+            parts.append(f"{name}={_show(value)}")
+    return "  ".join(parts) + "\n"
 
 
 def _show(value: Any) -> str:
@@ -85,10 +162,3 @@ def _show(value: Any) -> str:
         return ",".join(_show(item) for item in value)
     text = str(value)
     return text if text.isprintable() and " " not in text else json.dumps(text)
-
-
-def _to_time(created: float) -> str:
-    milliseconds = int(created % 1 * 1000)
-    return (
-        f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(created))}.{milliseconds:03}Z"
-    )
