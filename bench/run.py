@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import startup
+import viewing
 from apiserver import CREATES, measure_creates, render_creates
 from builds import Certificates, MissingError, get_program, issue_certificates
 from results import (
@@ -33,7 +34,6 @@ from results import (
 )
 from rounds import Load, measure
 from servers import SERVERS, machine, started
-from viewing import measure_view, render_view, view_target
 
 import reviews
 
@@ -129,8 +129,8 @@ class Run:
         results.targets.append(ready_target(results.ready_seconds))
 
     def _take_view(self) -> None:
-        self._results.view = measure_view()
-        self._results.targets.append(view_target(self._results.view))
+        self._results.view = viewing.measure_view()
+        self._results.targets.append(viewing.to_target(self._results.view))
 
     def _take_api_server(self) -> None:
         count = CREATES // 4 if self._options.short else CREATES
@@ -154,7 +154,7 @@ def render_all(results: Results) -> str:
     """The tables of all parts, the targets last."""
     blocks = [_import_line(one) for one in results.imports]
     if results.view:
-        blocks += ["", render_view(results.view)]
+        blocks += ["", viewing.render(results.view)]
     if results.api_server:
         blocks += ["", render_creates(results.api_server)]
     return "\n".join([*blocks, render(results)])

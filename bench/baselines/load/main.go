@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -96,9 +95,13 @@ type connection struct {
 }
 
 func (c *connection) dial() error {
-	dialer := &net.Dialer{Timeout: patience}
-	socket, err := tls.DialWithDialer(dialer, "tcp", c.settings.address, c.settings.tls)
+	plain, err := dialPolled(c.settings.address)
 	if err != nil {
+		return err
+	}
+	socket := tls.Client(plain, c.settings.tls)
+	if err := socket.Handshake(); err != nil {
+		plain.Close()
 		return err
 	}
 	c.socket, c.reader = socket, bufio.NewReader(socket)
