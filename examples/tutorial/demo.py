@@ -108,7 +108,7 @@ def webhook(folder: Path) -> Iterator[httpx.Client]:
             yield client
     finally:
         process.terminate()
-        process.wait(STOP_SECONDS)
+        process.communicate(timeout=STOP_SECONDS)
 
 
 def read_address(process: subprocess.Popen[bytes], log: Path) -> str:
