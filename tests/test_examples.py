@@ -38,9 +38,9 @@ def test_good_objects_pass_and_bad_ones_do_not(example: Path) -> None:
     objects = sorted(example.glob("*.yaml"))
     objects.remove(example / "manifests.yaml")
     assert objects
-    for object in objects:
-        done = admit("review", policies, "-f", str(object))
-        assert done.returncode == (1 if object.stem == "bad" else 0), done.stderr
+    for path in objects:
+        done = admit("review", policies, "-f", str(path))
+        assert done.returncode == (1 if path.stem == "bad" else 0), done.stderr
 
 
 def test_the_demo_works_and_says_what_to_try_next() -> None:
