@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format assets cluster-test bench kinds lock clean
+.PHONY: help setup demo test check format assets cluster-test bench kinds docs lock clean
 
 help:  ## Show what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(STAMP)  ## Ratios to baselines, side by side in one run
 
 kinds: $(STAMP)  ## Generate src/admit/kinds from the API server's OpenAPI
 	@$(BIN)/python tools/kinds/generate.py
+
+docs: $(STAMP)  ## Write the tables of docs/ from the tables of the code
+	@$(BIN)/python tools/reference.py
 
 lock: $(STAMP)  ## Resolve the requirement files again (hashes, no index named)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/lock.py
