@@ -32,7 +32,11 @@ MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTAL
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     names = list(header)
-    lines = [names, ["---"] * len(names), *([str(cell) for cell in row] for row in rows)]
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([str(cell) for cell in row] for row in rows),
+    ]
     escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
     return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
 
@@ -57,7 +61,9 @@ def defaults(cls: Any) -> str:
     for field in dataclasses.fields(cls):
         given = field.default
         default = "" if given is dataclasses.MISSING else f"`{given!r}`"
-        rows.append((f"`{field.name}`", default, meanings[field.name].replace("``", "`")))
+        rows.append(
+            (f"`{field.name}`", default, meanings[field.name].replace("``", "`"))
+        )
     return table(["name", "default", "meaning"], rows)
 
 

@@ -1,0 +1,81 @@
+"""What is documented is what is there: commands, tables, links."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pages import ROOT, blocks, matches, needs_cluster, pages, walking
+
+ALONE = [page for page in pages() if not needs_cluster(page)]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", ALONE, ids=name_of)
+def test_every_command_says_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    with walking(tmp_path) as walk:
+        count = walk.go(page)
+    shown = [block for block in blocks(page) if block.language == "console"]
+    assert count or not [b for b in shown if not b.mark.startswith("not run: ")]
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_commands_that_are_not_run_have_a_reason(page: Path) -> None:
+    for block in blocks(page):
+        if block.mark.startswith("not run"):
+            assert len(block.mark.removeprefix("not run: ")) > 10
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page.name != "index.md":
+            assert str(page.relative_to(ROOT / "docs")) in index
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    script = ROOT / "tools" / "reference.py"
+    command = [sys.executable, str(script), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*/policies.py")))
+def test_an_examples_page_shows_its_policies(example: Path) -> None:
+    page = ROOT / "docs" / "examples" / f"{example.parent.name}.md"
+    assert example.read_text() in page.read_text()
+
+
+def test_every_make_target_is_in_the_readme_or_contributing() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    told = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    for target in re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE):
+        assert f"make {target}" in told or target == "help", target
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "same"),
+    [
+        ("a\nb\nc\n", "a\n...\nc", True),
+        ("a: 17 ms", "a: ... ms", True),
+        ("a", "b", False),
+        ("a\nb", "a", False),
+        ("", "", True),
+    ],
+)
+def test_three_dots_stand_for_anything(said: str, expected: str, *, same: bool) -> None:
+    assert matches(said, expected) == same
