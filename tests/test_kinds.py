@@ -1,23 +1,36 @@
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import admit
-from admit._tasks.kinds import write_kinds
-from admit.errors import ConfigError, PolicyError, ReviewError
-from admit.kinds import ResourceType, find_resource_type, get_kind
+from admit.errors import PolicyError, ReviewError
+from admit.kinds import (
+    ResourceType,
+    check_kind,
+    find_resource_type,
+    find_resource_types,
+    get_kind,
+)
 from admit.kinds._index import KINDS, RESOURCES
-from admit.kinds.writing import first_sentence, to_field_name
 from admit.view import List, Map, Quantity, Record, Struct, raw
+from admit.view.fields import Nested
+from admit.view.struct import own_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from admit.view.fields import Reader
 
 ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "src" / "admit" / "kinds").glob("*_v[0-9]*.py"))
 
 
 class CronTabSpec(Struct):
@@ -47,14 +60,78 @@ def test_a_kind_of_your_own_is_a_few_lines() -> None:
     ]
 
 
-def test_a_kind_without_a_version_is_refused_at_its_line() -> None:
-    with pytest.raises(PolicyError, match="a group and a version") as caught:
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"group": "example.com"}, "a kind has a group and a version"),
+        ({"version": "v1"}, "a kind has a group and a version"),
+        ({"plural": "halves"}, "a kind has a group and a version"),
+        ({"namespaced": False}, "a kind has a group and a version"),
+        ({"group": "example.com/v1", "version": "v1"}, "the version is apart"),
+        ({"group": "Example.com", "version": "v1"}, "group 'Example.com' is no domain"),
+        ({"group": "example.com", "version": "1"}, "version '1' is none"),
+        (
+            {"group": "example.com", "version": "v1", "plural": "Halves"},
+            "plural 'Halves' is not",
+        ),
+        (
+            {"group": "example.com", "version": "v1", "kind": "half of it"},
+            "kind 'half of it' is not",
+        ),
+    ],
+)
+def test_a_kind_that_nobody_can_serve_is_refused_at_its_line(
+    keywords: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(PolicyError, match=message) as caught:
 
-        class Half(admit.Resource, group="example.com"):
+        class Half(admit.Resource, **keywords):
             spec: CronTabSpec
 
-    assert caught.value.place is not None
-    assert caught.value.place.startswith(f"{__file__}:")
+    line = inspect.currentframe().f_lineno - 3  # type: ignore[union-attr]
+    assert caught.value.message.startswith("class Half: ")
+    assert caught.value.place == f"{__file__}:{line}"
+
+
+def test_a_name_in_the_core_group_and_a_kind_of_another_name_are_kinds() -> None:
+    class Mine(admit.Resource, group="", version="v1", kind="Thing", plural="thing"):
+        pass
+
+    assert Mine.__resource__ == ResourceType("", "v1", "Thing", "thing")
+    assert Mine.__resource__.api_version == "v1"
+
+
+class Misspelt(Struct):
+    fine: List[Map[CronTabSpec]]
+    colour: Strng  # type: ignore[name-defined] # noqa: F821 - what is tested
+
+
+class Deep(Misspelt):
+    more: Map[List[Deep]]
+
+
+class HoldsMisspelt(admit.Resource, group="example.com", version="v1"):
+    deep: Deep
+
+
+def test_a_wrong_annotation_deep_inside_is_found_when_the_kind_is_taken_in() -> None:
+    with pytest.raises(PolicyError, match=r"Misspelt\.colour: .*'Strng'") as caught:
+        check_kind(HoldsMisspelt)
+    line = inspect.getsourcelines(Misspelt)[1] + 2
+    assert caught.value.place == f"{__file__}:{line}"
+
+
+def test_a_wrong_annotation_without_a_source_still_names_the_field() -> None:
+    space: dict[str, Any] = {"Struct": Struct, "__name__": "nowhere"}
+    exec("class Odd(Struct):\n    a: complex\n", space)
+    with pytest.raises(PolicyError, match=r"Odd\.a") as caught:
+        check_kind(space["Odd"])
+    assert caught.value.place == "nowhere.Odd.a"
+
+
+def test_sound_kinds_pass() -> None:
+    check_kind(CronTab)
+    check_kind(admit.Pod)
 
 
 def test_a_field_that_json_cannot_be_is_refused_when_it_is_read() -> None:
@@ -66,23 +143,34 @@ def test_a_field_that_json_cannot_be_is_refused_when_it_is_read() -> None:
     assert "moment" in (caught.value.place or "")
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
-def test_every_field_of_every_kind_can_be_read(name: str) -> None:
-    """Each annotation of each class in each generated file resolves."""
-    seen: set[type] = set()
+def structs_in(cls: type[Struct]) -> Iterator[type[Struct]]:
+    """The structs that a class's fields, elements and values are."""
+    for field in own_fields(cls).values():
+        reader: Reader | None = field.reader()
+        while isinstance(reader, Nested):
+            if issubclass(reader.cls, Struct):
+                yield reader.cls
+            reader = reader.element
 
-    def read_all(cls: type) -> None:
-        if cls in seen:
-            return
-        seen.add(cls)
-        view = cls({}) if issubclass(cls, Struct) else None
-        for field in dir(view) if view is not None else ():
-            child = getattr(view, field)
-            if isinstance(child, Struct):
-                read_all(type(child))
 
-    read_all(get_kind(name))
-    assert get_kind(name) in seen
+@pytest.mark.parametrize("module", sorted(p.stem for p in FILES))
+def test_every_annotation_of_every_generated_class_can_be_read(module: str) -> None:
+    found = importlib.import_module(f"admit.kinds.{module}")
+    assert found.__all__
+    for name in found.__all__:
+        for inner in structs_in(getattr(found, name)):
+            home = importlib.import_module(inner.__module__)
+            assert inner.__name__ in home.__all__
+
+
+def test_a_type_that_holds_itself_is_read_as_deep_as_it_goes() -> None:
+    schema = {"properties": {"a": {"items": {"properties": {"b": {"type": "string"}}}}}}
+    version = {"schema": {"openAPIV3Schema": schema}}
+    crd = admit.CustomResourceDefinition({"spec": {"versions": [version]}})
+    read = crd.spec.versions[0].schema.openAPIV3Schema
+    read.properties["a"].description = "A list."
+    assert read.properties["a"].type is None
+    assert raw(read.properties["a"])["description"] == "A list."
 
 
 def test_well_known_kinds_are_where_kubernetes_serves_them() -> None:
@@ -102,10 +190,26 @@ def test_well_known_kinds_are_where_kubernetes_serves_them() -> None:
 
 
 def test_kinds_that_are_only_sent_to_subresources_know_where() -> None:
-    assert get_kind("PodExecOptions").__resource__.plural == "pods/exec"
-    assert get_kind("Eviction").__resource__.plural == "pods/eviction"
-    assert get_kind("TokenRequest").__resource__.group == ""
+    exec_, eviction, token = (
+        get_kind(name).__resource__
+        for name in ("PodExecOptions", "Eviction", "TokenRequest")
+    )
+    assert (exec_.plural, exec_.api_version) == ("pods/exec", "v1")
+    assert (eviction.group, eviction.version) == ("", "v1")
+    assert (eviction.plural, eviction.api_version) == ("pods/eviction", "policy/v1")
+    assert (token.plural, token.group) == ("serviceaccounts/token", "")
+    assert eviction.is_kind("policy", "Eviction")
+    assert not eviction.is_kind("", "Eviction")
+    assert find_resource_type("policy/v1", "Eviction") == eviction
     assert get_kind("Scale").__resource__ is None
+    assert find_resource_type("autoscaling/v1", "Scale") is None
+
+
+def test_what_connect_carries_reads_as_the_api_server_sends_it() -> None:
+    options = admit.PodExecOptions({"command": ["ls", "-l"], "stdin": True})
+    assert list(options.command) == ["ls", "-l"]
+    assert options.stdin
+    assert list(admit.PodPortForwardOptions({"ports": [80]}).ports) == [80]
 
 
 def test_a_type_is_found_without_importing_its_file() -> None:
@@ -120,10 +224,38 @@ assert "admit.kinds.apps_v1" not in sys.modules
 
 
 def test_the_index_and_the_classes_agree() -> None:
-    for (api_version, kind), row in RESOURCES.items():
-        if get_kind(kind).__resource__.api_version == api_version:
-            assert get_kind(kind).__resource__ == ResourceType(*row)
-            assert find_resource_type(api_version, kind) == ResourceType(*row)
+    indexed = {find_resource_type(*key) for key in RESOURCES}
+    declared = set()
+    for file in FILES:
+        module = importlib.import_module(f"admit.kinds.{file.stem}")
+        for name in module.__all__:
+            type_ = getattr(getattr(module, name), "__resource__", None)
+            if type_ is not None:
+                declared.add(type_)
+                assert get_kind(name).__resource__.kind == name
+    assert declared == indexed
+
+
+def test_a_resource_is_found_by_its_plural_the_preferred_first() -> None:
+    def found(plural: str) -> list[tuple[str, str]]:
+        return [(t.api_version, t.kind) for t in find_resource_types(plural)]
+
+    assert found("events") == [("v1", "Event"), ("events.k8s.io/v1", "Event")]
+    assert found("pods/eviction") == [("policy/v1", "Eviction")]
+    assert found("horizontalpodautoscalers")[0][0] == "autoscaling/v2"
+    assert found("pod") == []
+
+
+def test_a_kind_costs_its_own_file_and_those_it_needs() -> None:
+    code = """
+import sys
+from admit import PriorityClass
+print(*sorted(m for m in sys.modules if m.startswith("admit.kinds.") and "_v" in m))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert result.stdout.split() == ["admit.kinds.meta_v1", "admit.kinds.scheduling_v1"]
 
 
 def test_a_misspelt_kind_names_the_nearest() -> None:
@@ -151,8 +283,23 @@ def test_quantities_of_a_container_compute() -> None:
     limits.ephemeral_storage = "1Gi"
     limits.cpu = None
     assert raw(limits) == {"memory": "2Gi", "ephemeral-storage": "1Gi"}
+
+
+def test_a_misspelt_resource_is_refused_read_or_written() -> None:
+    limits = pod_with_limits(memory="2Gi").spec.containers[0].resources.limits
     with pytest.raises(AttributeError, match="did you mean memory"):
         _ = limits.memroy
+    with pytest.raises(AttributeError, match="did you mean memory"):
+        limits.memroy = "1Gi"
+    with pytest.raises(AttributeError, match="other resources are items"):
+        limits.gpu = 1
+    limits["nvidia.com/gpu"] = 1
+    assert limits["nvidia.com/gpu"] == 1
+
+
+def test_amounts_written_as_numbers_read_as_quantities() -> None:
+    pod = admit.Pod({"spec": {"volumes": [{"emptyDir": {"sizeLimit": 1024}}]}})
+    assert pod.spec.volumes[0].emptyDir.sizeLimit == "1Ki"
 
 
 def test_a_limit_that_is_no_amount_is_the_callers_fault() -> None:
@@ -163,132 +310,6 @@ def test_a_limit_that_is_no_amount_is_the_callers_fault() -> None:
 def test_words_of_python_are_spelt_with_an_underscore() -> None:
     policy = admit.NetworkPolicy({"spec": {"ingress": [{"from": [{}]}]}})
     assert len(policy.spec.ingress[0].from_) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [
-        ("replicas", "replicas"),
-        ("from", "from_"),
-        ("$ref", "ref_"),
-        ("x-kubernetes-map-type", "x_kubernetes_map_type"),
-        ("with-hyphen", None),
-        ("_private", None),
-    ],
-)
-def test_json_names_become_attributes(name: str, field: str | None) -> None:
-    assert to_field_name(name) == field
-
-
-def test_the_first_sentence_says_most() -> None:
-    text = 'List of "names" e.g. these. More about it.\n\nAnd more.'
-    assert first_sentence(text) == "List of 'names' e.g. these."
-    assert first_sentence("") == ""
-
-
-CRD = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: crontabs.stable.example.com
-spec:
-  group: stable.example.com
-  scope: Namespaced
-  names: {plural: crontabs, singular: crontab, kind: CronTab}
-  versions:
-  - name: v1beta1
-    served: true
-    storage: false
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-  - name: v1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema:
-        type: object
-        description: CronTab runs a job on a schedule. It has more to say.
-        properties:
-          spec:
-            type: object
-            properties:
-              cronSpec: {type: string, description: When to run.}
-              replicas: {type: integer}
-              port: {x-kubernetes-int-or-string: true}
-              from: {type: string, format: date-time}
-              policy: {type: string, enum: [Allow, Forbid]}
-              with-hyphen: {type: string}
-              bool: {type: boolean}
-              anything: {x-kubernetes-preserve-unknown-fields: true}
-              labels: {type: object, additionalProperties: {type: string}}
-              steps:
-                type: array
-                items:
-                  type: object
-                  properties:
-                    image: {type: string}
-  - name: v1alpha1
-    served: false
-    storage: false
-"""
-
-
-def test_a_crd_becomes_classes_that_work(tmp_path: Path) -> None:
-    crd = tmp_path / "crd.yaml"
-    crd.write_text(CRD)
-    report = write_kinds([str(crd)])
-    assert report.kinds == (
-        ("stable.example.com/v1", "CronTab"),
-        ("stable.example.com/v1beta1", "CronTabV1beta1"),
-    )
-    (tmp_path / "crontab_kinds.py").write_text(report.text)
-    use = tmp_path / "use.py"
-    use.write_text(
-        textwrap.dedent("""
-        from crontab_kinds import CronTab, CronTabV1beta1
-        tab = CronTab({"spec": {"steps": [{"image": "a"}], "port": "http"}})
-        assert tab.spec.steps[0].image == "a"
-        assert tab.spec.port == "http"
-        tab.spec.replicas = 3
-        tab.spec.labels["a"] = "b"
-        tab.spec["with-hyphen"] = "c"
-        tab.spec.anything = {"x": 1}
-        assert tab.spec.bool is None
-        assert CronTabV1beta1.__resource__ is not None
-        assert CronTabV1beta1.__resource__.kind == "CronTab"
-        """)
-    )
-    subprocess.run([sys.executable, str(use)], check=True, cwd=tmp_path)
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", str(use)],
-        cwd=tmp_path,
-        env={"MYPYPATH": str(ROOT / "src"), "PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("kind: Pod\napiVersion: v1\n", "there is no CustomResourceDefinition"),
-        (
-            CRD.replace("k8s.io/v1\n", "k8s.io/v1beta1\n"),
-            "of apiextensions.k8s.io/v1beta1",
-        ),
-        (CRD.replace("  names:", "  nams:"), "has no spec.names"),
-        (CRD.replace("kind: CronTab}", "kind: Cron-Tab}"), "'Cron-Tab' is no kind"),
-        ("a: b: c", ""),
-    ],
-)
-def test_what_is_no_crd_has_a_place(tmp_path: Path, text: str, message: str) -> None:
-    crd = tmp_path / "crd.yaml"
-    crd.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        write_kinds([str(crd)])
-    assert message in caught.value.message
-    assert str(crd) in str(caught.value)
 
 
 def test_what_is_promised_and_what_type_checkers_see_agree() -> None:

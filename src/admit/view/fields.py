@@ -104,7 +104,7 @@ def read_annotation(
         hint = (
             eval(  # noqa: S307 - the class's own annotation, as typing does it
                 text,
-                vars(sys.modules[owner.__module__]),
+                getattr(sys.modules.get(owner.__module__), "__dict__", {}),
                 {**names, owner.__name__: owner},
             )
             if isinstance(text, str)
@@ -151,7 +151,7 @@ def _to_scalar(hints: tuple[Any, ...]) -> Reader:
         elif hint in {str, int, bool}:
             types_.append(hint)
         elif isinstance(hint, type) and issubclass(hint, str):
-            types_.append(str)
+            types_ += [str, *getattr(hint, "_numbers", ())]
             make = hint
         elif typing.get_origin(hint) is typing.Literal:
             types_ += {type(value) for value in typing.get_args(hint)}

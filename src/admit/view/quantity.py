@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Decimal
-from typing import Final
+from typing import ClassVar, Final
 
 __all__ = ("Quantity",)
 
@@ -35,6 +35,8 @@ class Quantity(str):
     """
 
     __slots__ = ()
+    # JSON may say 1 for "1": manifests do, and custom resources keep it.
+    _numbers: ClassVar = (int, float)
 
     @property
     def value(self) -> Decimal:

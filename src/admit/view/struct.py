@@ -13,7 +13,7 @@ from admit.view.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ("Struct",)
+__all__ = ("Struct", "own_fields")
 
 
 class _Field:
@@ -227,15 +227,13 @@ class Struct(View, metaclass=_StructType):
         return ANY
 
 
+def own_fields(cls: type) -> dict[str, _Field]:
+    """Return the fields that a class itself declares."""
+    return {name: f for name, f in vars(cls).items() if isinstance(f, _Field)}
+
+
 def _field_names(cls: type) -> list[str]:
-    return sorted(
-        {
-            name
-            for parent in cls.__mro__
-            for name, value in vars(parent).items()
-            if isinstance(value, _Field)
-        }
-    )
+    return sorted({name for parent in cls.__mro__ for name in own_fields(parent)})
 
 
 class _FieldError(AttributeError):
