@@ -66,10 +66,14 @@ def needs_cluster(page: Path) -> bool:
 def matches(said: str, expected: str) -> bool:
     """Compare what was said, where ``...`` stands for anything."""
     pattern = "".join(
-        ".*" if part == "..." else re.escape(part)
-        for part in re.split(r"(\.\.\.)", expected.strip())
+        r"(?:.*\n)*"
+        if line == "..."
+        else ".*".join(map(re.escape, line.split("..."))) + r"\n"
+        for line in expected.strip().splitlines()
     )
-    return re.fullmatch(pattern, said.strip(), re.DOTALL) is not None
+    return (
+        re.fullmatch(pattern, f"{said.strip()}\n" if said.strip() else "") is not None
+    )
 
 
 class Walk:
