@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_SECONDS = 30.0
+ADMIT = (sys.executable, "-m", "admit")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(policies: Path, folder: Path, *options: str) -> Iterator[Served]:
+def served(
+    policies: Path, folder: Path, *options: str, program: tuple[str, ...] = ADMIT
+) -> Iterator[Served]:
     """Run `admit serve POLICIES` on a free port until the block ends."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -38,7 +41,7 @@ def served(policies: Path, folder: Path, *options: str) -> Iterator[Served]:
     certificate.private_key_pem.write_to_path(folder / "tls.key")
     log = folder / "server.log"
     command = [
-        *(sys.executable, "-m", "admit", "serve", str(policies)),
+        *(*program, "serve", str(policies)),
         *("--cert-file", str(folder / "tls.crt")),
         *("--key-file", str(folder / "tls.key")),
         *("--host", "127.0.0.1", "--port", "0", "--health-port", "none"),
@@ -64,7 +67,7 @@ def served(policies: Path, folder: Path, *options: str) -> Iterator[Served]:
 def manifests(policies: Path, server: Served) -> list[dict[str, Any]]:
     """What `admit manifests` prints for a server."""
     command = [
-        *(sys.executable, "-m", "admit", "manifests", str(policies)),
+        *(*ADMIT, "manifests", str(policies)),
         *("--url", server.url, "--ca-file", str(server.ca_file), "-o", "json"),
     ]
     printed = subprocess.run(command, capture_output=True, check=True).stdout
