@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         endpoints = load(order)
     except AdmitError as error:
-        to_parent.sendall(encode_line(Failure.of(error)))
+        with contextlib.suppress(OSError):  # it may be ending, for the same reason
+            to_parent.sendall(encode_line(Failure.of(error)))
         return error.exit_code
     run(_serve(order, endpoints, lines, sockets, to_parent))
     end_threads(endpoints.values())

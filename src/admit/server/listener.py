@@ -178,4 +178,6 @@ class Listener:
 def _explain(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not TLS").replace("_", " ").lower()
-    return "took too long" if isinstance(error, TimeoutError) else "connection lost"
+    # The event loops abort a handshake that exceeds its time.
+    late = isinstance(error, (TimeoutError, ConnectionAbortedError))
+    return "took too long" if late else "connection lost"

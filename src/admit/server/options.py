@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import Final
 
 from admit._exchange import BODY_LIMIT_BYTES
@@ -52,8 +51,8 @@ class ServeOptions:
             the 90 s after which Go's client closes it: the side that sends next should
             be the one to close, else a review meets a closed connection.
         write_seconds: time for a reader to take a reply.
-        connection_seconds: age at which a connection is closed after a reply; by
-            default never.
+        connection_seconds: age at which a connection is closed after a reply; None
+            for never.
         drain_seconds: time for reviews in flight to end after SIGTERM; less than the
             30 s that kubelet gives a pod.
         reload_seconds: time between two looks at the certificate files. The kubelet
@@ -80,7 +79,7 @@ class ServeOptions:
     body_seconds: float = 15.0
     idle_seconds: float = 120.0
     write_seconds: float = 15.0
-    connection_seconds: float = inf
+    connection_seconds: float | None = None
     drain_seconds: float = 20.0
     reload_seconds: float = 5.0
     held_seconds: float = 0.05
@@ -102,5 +101,6 @@ class ServeOptions:
             if number is not None and not 0 <= number <= 65535:
                 raise ConfigError(f"{name} is {number}", hint="0 to 65535; 0 is free")
         for name in self.__slots__:
-            if name.endswith("_seconds") and not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}", hint="above 0")
+            value = getattr(self, name)
+            if name.endswith("_seconds") and value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value}", hint="above 0")

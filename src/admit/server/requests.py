@@ -104,7 +104,8 @@ class Reader:
         self._site = site
         self._taker = taker
         self._now = site.time()
-        self._retires_at = self._now + site.options.connection_seconds
+        age = site.options.connection_seconds
+        self._retires_at = NEVER if age is None else self._now + age
         self.expires_at = self._now + site.options.idle_seconds
         self._reserved = 0  # bytes of the site's budget that this body holds
         self._start()
@@ -224,6 +225,9 @@ class Reader:
         if self._head_bytes > site.options.header_bytes:
             self._last = True
             return _too_large_head(site.options.header_bytes)
+        if self._last and self._length > 0 and self._parser.should_upgrade():
+            # httptools takes what follows for the other protocol.
+            return failure("bad request", "this server speaks HTTP/1.1 alone")
         try:
             found = site.routes.find(self._url)
         except httptools.HttpParserInvalidURLError:

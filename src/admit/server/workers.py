@@ -158,12 +158,11 @@ class Workers:
             worker.start()
 
     async def run(self, stop: Stop) -> None:
-        """Serve until a signal; then let the workers finish what they have.
+        """Serve on until a signal; then let the workers finish what they have.
 
         Raises:
             AdmitError: a worker could not begin, and none had before.
         """
-        self.start()
         asked = asyncio.ensure_future(stop.asked.wait())
         try:
             await asyncio.wait(

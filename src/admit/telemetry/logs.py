@@ -136,7 +136,10 @@ def _join_json(
         "message": message,
         **fields,
     }
-    return _encoder.encode(line).decode() + "\n"
+    try:
+        return _encoder.encode(line).decode() + "\n"
+    except UnicodeEncodeError:  # a file name that is no UTF-8
+        return json.dumps(line, default=str) + "\n"
 
 
 @functools.lru_cache(maxsize=4)
