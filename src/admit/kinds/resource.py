@@ -6,7 +6,7 @@ import difflib
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 from admit.errors import PolicyError
 from admit.kinds.meta_v1 import ObjectMeta
@@ -168,16 +168,24 @@ class ResourceList(Map[Quantity]):
 
     if TYPE_CHECKING:  # amounts are read as quantities and written as text or numbers
 
+        @overload
+        def __get__(self, view: None, owner: type, /) -> type[Self]: ...
+        @overload
+        def __get__(self, view: object, owner: type, /) -> Self: ...
+        def __get__(self, view: object, owner: type, /) -> Any: ...
         def __set__(  # type: ignore[override] # no other mappings inside
             self, view: object, value: Mapping[str, Amount] | None
         ) -> None: ...
+
+        def __setitem__(self, key: str, value: Amount) -> None:  # type: ignore[override]
+            ...
 
         def setdefault(self, key: str, default: Amount, /) -> Quantity:
             """Return the amount of a resource; put the default where there is none."""
             ...
 
         def update(  # type: ignore[override] # one signature for what is used
-            self, other: Mapping[str, Amount] = ..., /, **more: Amount
+            self, other: Mapping[str, Amount] = {}, /, **more: Amount
         ) -> None:
             """Put in the amounts of another list."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Decimal
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 __all__ = ("Quantity",)
 
@@ -37,6 +37,15 @@ class Quantity(str):
     __slots__ = ()
     # JSON may say 1 for "1": manifests do, and custom resources keep it.
     _numbers: ClassVar = (int, float)
+
+    if TYPE_CHECKING:  # as a field's annotation it takes text and numbers too
+
+        @overload
+        def __get__(self, view: None, owner: type, /) -> type[Self]: ...
+        @overload
+        def __get__(self, view: object, owner: type, /) -> Self: ...
+        def __get__(self, view: object, owner: type, /) -> Any: ...
+        def __set__(self, view: object, value: str | float | None) -> None: ...
 
     @property
     def value(self) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 from admit.view.fields import ANY, Reader
@@ -48,7 +48,7 @@ class List(View, MutableSequence[T]):
             return [self._read(value) for value in node[index]]
         return self._read(node[index])
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[T]:
         for value in list(self._peek() or ()):
             yield self._read(value)
 
@@ -67,17 +67,17 @@ class List(View, MutableSequence[T]):
         if self._peek():
             del self._own()[index]
 
-    def insert(self, index: int, value: Any) -> None:
+    def insert(self, index: int, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value before an index."""
         new = self._plain(value)
         self._own().insert(index, new)
 
-    def append(self, value: Any) -> None:
+    def append(self, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value at the end."""
         new = self._plain(value)
         self._own().append(new)
 
-    def extend(self, values: Iterable[Any]) -> None:
+    def extend(self, values: Iterable[T | Mapping[str, Any]]) -> None:
         """Put copies of values at the end; of itself too."""
         new = [self._plain(value) for value in values]
         if new:

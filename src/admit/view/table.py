@@ -38,7 +38,7 @@ class Map(View, MutableMapping[str, T]):
         value: T = self._element.read(node[key], self, key)
         return value
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: T | Mapping[str, Any]) -> None:
         if not isinstance(key, str):
             raise TypeError(
                 f"{self._path()}: a key is a string, not a {type(key).__name__}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 __all__ = ("Time",)
 
@@ -21,6 +21,15 @@ class Time(str):
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # as a field's annotation it takes text too
+
+        @overload
+        def __get__(self, view: None, owner: type, /) -> type[Self]: ...
+        @overload
+        def __get__(self, view: object, owner: type, /) -> Self: ...
+        def __get__(self, view: object, owner: type, /) -> Any: ...
+        def __set__(self, view: object, value: str | None) -> None: ...
 
     @property
     def datetime(self) -> dt.datetime:
@@ -72,10 +81,11 @@ class Time(str):
 def _parse(value: dt.datetime | str) -> dt.datetime:
     moment = value
     if isinstance(moment, str):
+        text = str.__str__(moment)
         try:
-            moment = dt.datetime.fromisoformat(str.__str__(moment))
+            moment = dt.datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"{str.__str__(value)!r} is no RFC 3339 time") from None
+            raise ValueError(f"{text!r} is no RFC 3339 time") from None
     if moment.tzinfo is None:
         raise ValueError(f"{value!s} has no time zone; a moment needs one")
     return moment.astimezone(dt.UTC)
