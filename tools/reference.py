@@ -24,7 +24,7 @@ from admit.server import ServeOptions
 from admit.telemetry.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parent.parent
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -114,6 +114,12 @@ def layers() -> str:
     return "```\n" + "".join(f"{row}\n" for row in plain) + "```\n"
 
 
+def policies(path: Path) -> Callable[[], str]:
+    """The policies of an example."""
+    return lambda: f"```python\n{path.read_text()}```\n"
+
+
+EXAMPLES = sorted(ROOT.glob("examples/*/policies.py"))
 TABLES = {
     "outcomes": outcomes,
     "options": lambda: defaults(Options),
@@ -122,6 +128,7 @@ TABLES = {
     "metrics": metrics,
     "names": names,
     "layers": layers,
+    **{f"policies-{path.parent.name}": policies(path) for path in EXAMPLES},
 }
 
 

@@ -1,8 +1,12 @@
 """Labels, annotations and values that are added where they are missing."""
 
 from admit import AdmissionRequest, App, Deployment, Pod
+from admit.kinds.core_v1 import Container
 
 app = App("defaults", domain="example.com")
+
+# What a container asks for that says nothing.
+REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 
 
 @app.mutate
@@ -20,20 +24,35 @@ def note_who_made_it(deployment: Deployment, request: AdmissionRequest) -> None:
     annotations.setdefault("example.com/contact", "platform@example.com")
 
 
-# On CREATE only: what a running pod asks for cannot be changed.
+def containers_of(pod: Pod) -> list[Container]:
+    """The containers that a pod starts with."""
+    return [*pod.spec.initContainers, *pod.spec.containers]
+
+
+# From here on CREATE only: of a running pod these cannot be changed.
 @app.mutate(operations=["CREATE"])
-def default_resources(pod: Pod) -> None:
+def default_requests(pod: Pod) -> None:
     """Containers that ask for nothing get a little, so that nodes do not fill up."""
-    for container in pod.spec.containers:
-        requests = container.resources.requests
-        requests.setdefault("cpu", "100m")
-        requests.setdefault("memory", "128Mi")
+    if pod.spec.resources:
+        return  # the pod asks as a whole
+    for container in containers_of(pod):
+        resources = container.resources
+        for name, amount in REQUESTS.items():
+            # Where there is a limit only, the API server makes it the request too.
+            if name not in resources.limits:
+                resources.requests.setdefault(name, amount)
 
 
 @app.mutate(operations=["CREATE"])
 def default_security(pod: Pod) -> None:
-    """Nobody runs as root, or reads the API server's token, without saying so."""
-    if pod.spec.securityContext.runAsNonRoot is None:
-        pod.spec.securityContext.runAsNonRoot = True
-    if pod.spec.automountServiceAccountToken is None:
-        pod.spec.automountServiceAccountToken = False
+    """Nobody runs as root, or with every system call, without saying so."""
+    if pod.spec.os.name == "windows":
+        return  # knows neither
+    context = pod.spec.securityContext
+    says_root = context.runAsUser == 0 or any(
+        container.securityContext.runAsUser == 0 for container in containers_of(pod)
+    )
+    if context.runAsNonRoot is None and not says_root:
+        context.runAsNonRoot = True
+    if not context.seccompProfile:
+        context.seccompProfile = {"type": "RuntimeDefault"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests.cluster.driving import config_map, example, kubectl_apply, pod, refusal
 
 if TYPE_CHECKING:
@@ -45,20 +47,28 @@ def test_namespaces(cluster: ControlPlane, tmp_path: Path) -> None:
     with example(cluster, tmp_path, "namespaces", pod("probe")) as running:
         assert kubectl_apply(running, pod("n-web")) == ("pod/n-web created", "")
         assert refusal(running, pod("web", "default")) == (
-            'admission webhook "validate.namespaces.example.com" denied the request: '
-            "Pod may not be made in the namespace default: use a namespace of your "
-            "team [nothing_runs_in_default]"
+            'admission webhook "validate-nothing-runs-in-default.namespaces.example.com" '
+            "denied the request: Pod may not be made in the namespace default: use a "
+            "namespace of your team [nothing_runs_in_default]"
         )
+        # What was there before goes on: its pods come from the cluster's controllers.
+        controller = "system:serviceaccount:kube-system:replicaset-controller"
+        groups = ["system:masters", "system:serviceaccounts:kube-system"]
+        as_controller = running.client.impersonate(controller, groups)
+        assert as_controller.create(pod("n-owned", "default"), dry_run=True)
         assert "read-only" in refusal(running, config_map("new", "archive"))
-        denied = running.kubectl("delete", "configmap", "old", "-n", "archive")
+        on_it = ("configmap", "old", "-n", "archive")
+        denied = running.kubectl("delete", *on_it)
         assert "the namespace archive is read-only" in denied.stderr
-        denied = running.kubectl("label", "configmap", "old", "-n", "archive", "a=b")
+        denied = running.kubectl("label", *on_it, "a=b")
         assert "the namespace archive is read-only" in denied.stderr
+        archivist = ["--as=ada", "--as-group=archivists", "--as-group=system:masters"]
+        assert "labeled" in running.kubectl("label", *on_it, "a=b", *archivist).stdout
+        assert "deleted" in running.kubectl("delete", *on_it, *archivist).stdout
         assert "hostNetwork is reserved" in refusal(running, pod("h", hostNetwork=True))
         assert running.client.create(pod("h", "ingress", hostNetwork=True))
         _, refused = kubectl_apply(running, pod("w", "default"), "--dry-run=server")
         assert "may not be made" in refused
-    cluster.client.delete(config_map("old", "archive"))
 
 
 def test_security(cluster: ControlPlane, tmp_path: Path) -> None:
@@ -76,52 +86,80 @@ def test_security(cluster: ControlPlane, tmp_path: Path) -> None:
             "registry.example.com, registry.k8s.io [approved_registries]"
         )
         _, warned = kubectl_apply(running, pod("s-root", containers=[ours]))
-        assert "Warning: container web may run as root" in warned
-        stored = running.client.get(good)
-        debugger = {**privileged, "name": "debug", "targetContainerName": "web"}
-        path = f"{running.client.path_of(good)}/ephemeralcontainers"
-        stored["spec"]["ephemeralContainers"] = [debugger]
-        answer = running.client.send("PUT", path, stored)
-        assert answer.code == 403
-        assert "ephemeralContainers debug: privileged" in answer.body["message"]
+        assert warned == (
+            "Warning: container web may run as root: set runAsNonRoot [run_as_non_root]"
+        )
         on_it = ("pod", "s-web", "-n", "team-a")
+        debug = ["debug", "s-web", "-n", "team-a", "--attach=false"]
+        debug.append("--image=registry.example.com/debug:1")
+        denied = running.kubectl(*debug, "--profile=sysadmin")
+        assert "privileged containers are not allowed" in denied.stderr
+        assert running.kubectl(*debug, "--profile=general").returncode == 0
         assert "labeled" in running.kubectl("label", *on_it, "a=b").stdout
+        image = running.kubectl("set", "image", *on_it, "web=nginx:1.29")
+        assert "nginx:1.29 comes from docker.io" in image.stderr
         deleted = running.kubectl("delete", *on_it, "--grace-period=0", "--force")
         assert "deleted" in deleted.stdout
         _, refused = kubectl_apply(running, bad, "--dry-run=server")
         assert "privileged containers are not allowed" in refused
 
 
-def test_defaults(cluster: ControlPlane, tmp_path: Path) -> None:
-    deployment: dict[str, Any] = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "d-web", "namespace": "team-a"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "web", "image": "nginx:1.29"}]},
-            },
+def test_what_is_wrong_already_may_be_labelled(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    cluster.client.create(pod("s-old"))
+    on_it = ("pod", "s-old", "-n", "team-a")
+    with example(cluster, tmp_path, "security", pod("probe")) as running:
+        done = running.kubectl("label", *on_it, "a=b")
+        assert "labeled" in done.stdout
+        assert "comes from docker.io" in done.stderr
+        assert "[approved_registries], as before" in done.stderr
+        worse = running.kubectl("set", "image", *on_it, "web=quay.io/a/b:1")
+        assert "quay.io/a/b:1 comes from quay.io" in worse.stderr
+
+
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "team-a"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "nginx:1.29"}]},
         },
-    }
+    },
+}
+
+
+def test_defaults(cluster: ControlPlane, tmp_path: Path) -> None:
+    limited = {"name": "web", "image": "nginx", "resources": {"limits": {"cpu": "50m"}}}
     with example(cluster, tmp_path, "defaults", pod("probe")) as running:
         assert kubectl_apply(running, pod("d-pod")) == ("pod/d-pod created", "")
         stored = running.client.get(pod("d-pod"))
-        assert stored["metadata"]["labels"] == {
+        labels = {
             "environment": "production",
             "app.kubernetes.io/managed-by": "platform",
         }
+        assert stored["metadata"]["labels"] == labels
         (container,) = stored["spec"]["containers"]
-        assert container["resources"] == {
-            "requests": {"cpu": "100m", "memory": "128Mi"}
+        little = {"cpu": "100m", "memory": "128Mi"}
+        assert container["resources"] == {"requests": little}
+        assert stored["spec"]["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
         }
-        assert stored["spec"]["securityContext"] == {"runAsNonRoot": True}
-        assert stored["spec"]["automountServiceAccountToken"] is False
-        running.client.create(deployment)
-        annotations = running.client.get(deployment)["metadata"]["annotations"]
+        given = {"labels": {"app": "a", "environment": "test"}}
+        made = running.client.create(
+            pod("d-given", metadata=given, containers=[limited])
+        )
+        assert made["metadata"]["labels"] == {**labels, **given["labels"]}
+        requests = made["spec"]["containers"][0]["resources"]["requests"]
+        assert requests == {"cpu": "50m", "memory": "128Mi"}
+        running.client.create(DEPLOYMENT)
+        annotations = running.client.get(DEPLOYMENT)["metadata"]["annotations"]
         assert annotations["example.com/contact"] == "platform@example.com"
-        assert annotations["example.com/created-by"]
+        assert annotations["example.com/created-by"] == "admin"
         # An update of a pod that has it all changes nothing.
         on_it = ("pod", "d-pod", "-n", "team-a")
         assert "labeled" in running.kubectl("label", *on_it, "environment-").stdout
@@ -130,25 +168,61 @@ def test_defaults(cluster: ControlPlane, tmp_path: Path) -> None:
         assert "deleted" in deleted.stdout
         out, _ = kubectl_apply(running, pod("d-dry"), "--dry-run=server")
         assert out == "pod/d-dry created (server dry run)"
+    cluster.client.delete(DEPLOYMENT)
 
 
 def test_corrections(cluster: ControlPlane, tmp_path: Path) -> None:
-    metadata = {"labels": {"app": " Web "}, "annotations": {"note": " two words "}}
+    metadata = {
+        "labels": {"app": " Web ", "team": "Payments"},
+        "annotations": {"example.com/note": " two words "},
+    }
     untidy = pod(
         "c-web", metadata=metadata, containers=[{"name": "a", "image": "nginx"}]
     )
+    manifest = yaml.safe_dump(untidy)
     with example(cluster, tmp_path, "corrections", pod("probe")) as running:
-        out, warned = kubectl_apply(running, untidy)
-        assert out == "pod/c-web created"
-        assert warned == "Warning: container a: nginx has no tag, using 1.29"
+        applied = running.kubectl("apply", "-f", "-", input=manifest)
+        assert applied.stdout == "pod/c-web created\n"
+        assert applied.stderr == (
+            "Warning: container a: nginx has no tag, using 1.29\n"
+        )
         stored = running.client.get(untidy)
-        assert stored["metadata"]["labels"] == {"app": "web"}
-        assert stored["metadata"]["annotations"] == {"note": "two words"}
+        assert stored["metadata"]["labels"] == {"app": "Web", "team": "payments"}
+        assert stored["metadata"]["annotations"]["example.com/note"] == "two words"
         assert stored["spec"]["containers"][0]["image"] == "nginx:1.29"
+        # The same file again sends the same mistakes, and changes nothing.
+        again = running.kubectl("apply", "-f", "-", input=manifest)
+        assert again.returncode == 0, again.stderr
+        version = stored["metadata"]["resourceVersion"]
+        assert running.client.get(untidy)["metadata"]["resourceVersion"] == version
         on_it = ("pod", "c-web", "-n", "team-a")
-        assert "annotated" in running.kubectl("annotate", *on_it, "b= c ").stdout
-        assert running.client.get(untidy)["metadata"]["annotations"]["b"] == "c"
+        note = "example.com/b= c "
+        assert "annotated" in running.kubectl("annotate", *on_it, note).stdout
+        annotations = running.client.get(untidy)["metadata"]["annotations"]
+        assert annotations["example.com/b"] == "c"
         deleted = running.kubectl("delete", *on_it, "--grace-period=0", "--force")
         assert "deleted" in deleted.stdout
-        out, _ = kubectl_apply(running, {**untidy}, "--dry-run=server")
+        out, _ = kubectl_apply(running, untidy, "--dry-run=server")
         assert out == "pod/c-web created (server dry run)"
+
+
+def test_a_deployment_with_an_untidy_selector_can_be_applied_again(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    untidy = copy.deepcopy(DEPLOYMENT)
+    untidy["spec"]["selector"]["matchLabels"] = {"app": " Web "}
+    labels = {"app": " Web ", "team": "Payments"}
+    untidy["spec"]["template"]["metadata"]["labels"] = labels
+    manifest = yaml.safe_dump(untidy)
+    with example(cluster, tmp_path, "corrections", pod("probe")) as running:
+        for said in ("created", "configured"):
+            applied = running.kubectl("apply", "-f", "-", input=manifest)
+            assert applied.stdout == f"deployment.apps/web {said}\n", applied.stderr
+        spec = running.client.get(untidy)["spec"]
+        assert spec["selector"]["matchLabels"] == {"app": "Web"}
+        assert spec["template"]["metadata"]["labels"] == {
+            "app": "Web",
+            "team": "payments",
+        }
+        assert running.client.get(untidy)["metadata"]["generation"] == 1
+    cluster.client.delete(DEPLOYMENT)
