@@ -14,6 +14,8 @@ import admit
 from admit.errors import PolicyError, ReviewError
 from admit.kinds import (
     ResourceType,
+    autoscaling_v1,
+    autoscaling_v2,
     check_kind,
     find_resource_type,
     find_resource_types,
@@ -23,6 +25,7 @@ from admit.kinds._index import KINDS, RESOURCES
 from admit.view import List, Map, Quantity, Record, Struct, raw
 from admit.view.fields import Nested
 from admit.view.struct import own_fields
+from tests.reviews import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,6 +313,56 @@ def test_a_limit_that_is_no_amount_is_the_callers_fault() -> None:
 def test_words_of_python_are_spelt_with_an_underscore() -> None:
     policy = admit.NetworkPolicy({"spec": {"ingress": [{"from": [{}]}]}})
     assert len(policy.spec.ingress[0].from_) == 1
+
+
+def any_of_them(
+    object: admit.Pod
+    | admit.Eviction
+    | autoscaling_v1.HorizontalPodAutoscaler
+    | autoscaling_v2.HorizontalPodAutoscaler
+    | admit.Scale,
+) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "expected"),
+    [
+        ("v1", "Pod", admit.Pod),
+        ("policy/v1", "Eviction", admit.Eviction),
+        (
+            "autoscaling/v1",
+            "HorizontalPodAutoscaler",
+            autoscaling_v1.HorizontalPodAutoscaler,
+        ),
+        (
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            autoscaling_v2.HorizontalPodAutoscaler,
+        ),
+        (
+            "autoscaling/v3",
+            "HorizontalPodAutoscaler",
+            autoscaling_v1.HorizontalPodAutoscaler,
+        ),
+        ("autoscaling/v1", "Scale", admit.Scale),
+    ],
+)
+def test_of_several_annotated_kinds_the_objects_own_is_given(
+    api_version: str, kind: str, expected: type[admit.Resource]
+) -> None:
+    app = admit.App("x")
+    app.validate(resources=["*"])(any_of_them)
+    group, _, version = api_version.rpartition("/")
+    request = ask(kind={"group": group, "version": version, "kind": kind})
+    assert app.handlers[0].kind_for(request) is expected
+
+
+def takes_misspelt(object: HoldsMisspelt) -> None: ...
+
+
+def test_a_policy_on_a_kind_with_a_wrong_annotation_is_refused_at_import() -> None:
+    with pytest.raises(PolicyError, match=r"Misspelt\.colour"):
+        admit.App("x").validate(takes_misspelt)
 
 
 def test_what_is_promised_and_what_type_checkers_see_agree() -> None:

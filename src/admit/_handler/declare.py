@@ -91,15 +91,27 @@ class Handler:
         )
 
     def kind_for(self, request: AdmissionRequest) -> type[Resource]:
-        """Return which of the annotated kinds the request is about."""
+        """Return which of the annotated kinds the request is about.
+
+        Of several versions that of the object; what no kind names is for one that
+        names no resource (`Resource`, `Scale`), if there is one.
+        """
         kinds = self.signature.kinds
-        for kind in kinds[1:]:
+        if len(kinds) == 1:
+            return kinds[0]
+        asked, api_version = request.kind, request.kind.version
+        if asked.group:
+            api_version = f"{asked.group}/{asked.version}"
+        open_kinds, same_kind = [], []
+        for kind in kinds:
             type_ = kind.__resource__
-            if type_ is not None and (
-                (type_.group, type_.kind) == (request.kind.group, request.kind.kind)
-            ):
-                return kind
-        return kinds[0]
+            if type_ is None:
+                open_kinds.append(kind)
+            elif type_.is_kind(asked.group, asked.kind):
+                if type_.api_version == api_version:
+                    return kind
+                same_kind.append(kind)
+        return [*same_kind, *open_kinds, *kinds][0]
 
 
 def _labels_of(document: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from admit.errors import PolicyError
-from admit.kinds import Resource
+from admit.kinds import Resource, check_kind
 from admit.review import AdmissionRequest
 
 __all__ = ("Audit", "Signature", "Warn", "place_of", "read_signature")
@@ -109,6 +109,8 @@ def _read_parameter(
             hint=_SHAPE,
         )
     optional, found = _read_kinds(hint)
+    for kind in found:
+        check_kind(kind)
     if not found:
         raise PolicyError(
             f"{called}{name}: {_show(hint)}) is no kind, nor AdmissionRequest, "
