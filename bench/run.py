@@ -121,7 +121,8 @@ class Run:
         results.imports = startup.measure_imports(count)
         whole = results.imports[0]
         most = IMPORT_TARGET_SECONDS * 1e3
-        target = Target(whole.statement, whole.seconds * 1e3, most, "ms")
+        spread = (whole.spread[0] * 1e3, whole.spread[1] * 1e3)
+        target = Target(whole.statement, whole.seconds * 1e3, most, "ms", spread)
         results.targets.append(target)
         count = startup.STARTS // 4 if short else startup.STARTS
         times = startup.measure_ready(self._certificates, self._folder, count)

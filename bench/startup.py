@@ -36,11 +36,15 @@ TUTORIAL = "from admit import App, Deny, Pod"
 
 @dataclass(frozen=True, slots=True)
 class ImportTime:
-    """Medians in seconds: a bare interpreter, and with the import."""
+    """Seconds: medians of a bare interpreter and with the import, and the extremes.
+
+    On a busy machine the least says more than the median.
+    """
 
     statement: str
     bare_seconds: float
     whole_seconds: float
+    spread: tuple[float, float]
 
     @property
     def seconds(self) -> float:
@@ -59,7 +63,15 @@ def measure_imports(count: int = IMPORTS) -> list[ImportTime]:
                 taken[statement].append(time.perf_counter() - start)
     # The first of each compiles and fills the disk cache.
     medians = {name: statistics.median(times[1:]) for name, times in taken.items()}
-    return [ImportTime(s, medians[BARE], medians[s]) for s in statements[1:]]
+    return [
+        ImportTime(one, medians[BARE], medians[one], _spread(taken[one], taken[BARE]))
+        for one in statements[1:]
+    ]
+
+
+def _spread(whole: list[float], bare: list[float]) -> tuple[float, float]:
+    quickest = min(bare[1:])
+    return min(whole[1:]) - quickest, max(whole[1:]) - quickest
 
 
 def measure_ready(
