@@ -216,14 +216,18 @@ async def _mutate(handler: Handler, decision: Decision) -> None:
     if handler.mode != "enforce":
         record = Record(copy.deepcopy(record.document), editable=record.editable)
     edits = record.edits
-    for deny in await _ask(handler, decision, record):
+    denials = await _ask(handler, decision, record)
+    for deny in denials:
         decision.refuse(handler, deny)
     if record is not decision.record:
         paths = ", ".join(operation.path for operation in record.operations())
         if paths:
             decision.refuse(handler, Deny(f"would change {paths}"))
             return
-    decision.add(handler, "allow" if record.edits == edits else "mutate")
+    if record.edits != edits:
+        decision.add(handler, "mutate")
+    elif not denials:
+        decision.add(handler, "allow")
 
 
 async def _ask(handler: Handler, decision: Decision, record: Record) -> list[Deny]:

@@ -58,7 +58,7 @@ def import_files(files: Sequence[Path]) -> Imported:
     names = [_name_of(file, root) for file in files]
     modules: list[ModuleType] = []
     errors: list[AdmitError] = []
-    with _anew(root):
+    with _anew(root) as foreign:
         for file, name in zip(files, names, strict=True):
             try:
                 modules.append(_import(name, file=file, root=root))
@@ -66,7 +66,7 @@ def import_files(files: Sequence[Path]) -> Imported:
                 errors.append(error)
         if errors:
             raise _join(errors)
-        return Imported(tuple(modules), _adopt(root))
+        return Imported(tuple(modules), _adopt(root, foreign))
 
 
 def import_module(name: str) -> Imported:
@@ -76,12 +76,9 @@ def import_module(name: str) -> Imported:
         PolicyError: it does not import; file and line.
     """
     root = Path.cwd()
-    with _anew(root):
+    with _anew(root) as foreign:
         module = _import(name, file=None, root=root)
-        top = sys.modules[name.partition(".")[0]]
-        home = Path(getattr(top, "__file__", None) or root)
-        home = home.parent.parent if hasattr(top, "__path__") else home.parent
-        return Imported((module,), _adopt(home, top=top.__name__))
+        return Imported((module,), _adopt(root, foreign, top=name.partition(".")[0]))
 
 
 def _join(errors: Sequence[AdmitError]) -> AdmitError:
@@ -114,9 +111,12 @@ def _name_of(file: Path, root: Path) -> str:
 
 
 @contextmanager
-def _anew(root: Path) -> Iterator[None]:
-    """Forget the policies of the last load; remember them again if this one fails."""
-    before, path = dict(sys.modules), list(sys.path)
+def _anew(root: Path) -> Iterator[frozenset[str]]:
+    """Forget the policies of the last load; remember them again if this one fails.
+
+    Yields the names of the modules that are not policies and stay as they are.
+    """
+    path = list(sys.path)
     writes = sys.dont_write_bytecode
     for name, module in _ours.items():
         if sys.modules.get(name) is module:
@@ -126,10 +126,11 @@ def _anew(root: Path) -> Iterator[None]:
     # file is trusted when second and size of its source agree.
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
+    foreign = frozenset(sys.modules)
     try:
-        yield
+        yield foreign
     except BaseException:
-        for name in set(sys.modules) - set(before):
+        for name in set(sys.modules) - foreign:
             if _belongs(sys.modules[name], root):
                 del sys.modules[name]
         sys.modules.update(_ours)
@@ -140,16 +141,17 @@ def _anew(root: Path) -> Iterator[None]:
     _path[:] = [str(root)] if str(root) not in path or str(root) in _path else []
 
 
-def _adopt(root: Path, *, top: str = "") -> tuple[Path, ...]:
+def _adopt(root: Path, foreign: frozenset[str], *, top: str = "") -> tuple[Path, ...]:
     """Note which modules are the policies' own, and return their files.
 
-    Those found directly at the root, or of one top-level package.
+    Of the new ones those found directly at the root, or of one top-level package.
     """
     _ours.clear()
     _ours.update(
         (name, module)
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == top or _belongs(module, root)
+        if name not in foreign
+        and (name.partition(".")[0] == top or _belongs(module, root))
     )
     files = (getattr(module, "__file__", None) for module in _ours.values())
     return tuple(sorted(Path(file) for file in files if file))

@@ -300,9 +300,7 @@ class _Drafting:
         return ResourceType(kind.group, kind.version, kind.kind, plural)
 
     def _name(self) -> str:
-        name = self.metadata.get("name") or ""
-        if not isinstance(name, str):
-            raise ConfigError("metadata.name is no text", place=self.document.place)
+        name = self._text("name")
         creates = self.wish.operation == "CREATE"
         if not name and not (creates and self.metadata.get("generateName")):
             raise ConfigError(
@@ -312,17 +310,23 @@ class _Drafting:
             )
         return name
 
+    def _text(self, field: str) -> str:
+        value = self.metadata.get(field)
+        if value is None or isinstance(value, str):
+            return value or ""
+        raise ConfigError(
+            f"metadata.{field} is no text",
+            place=self.document.place,
+            hint="YAML reads no, on, 1 and the like as something else: quote it",
+        )
+
     def _namespace(self, resource: GroupVersionResource, *, namespaced: bool) -> str:
         """Return the namespace, which kubectl writes into the object too."""
         if not namespaced:
             # Requests about a Namespace are in it.
             is_namespace = (resource.group, resource.resource) == ("", "namespaces")
-            return str(self.metadata.get("name") or "") if is_namespace else ""
-        wish, own = self.wish.namespace, self.metadata.get("namespace") or ""
-        if not isinstance(own, str):
-            raise ConfigError(
-                "metadata.namespace is no text", place=self.document.place
-            )
+            return self._text("name") if is_namespace else ""
+        wish, own = self.wish.namespace, self._text("namespace")
         if wish and own and wish != own:
             raise ConfigError(
                 f'the namespace from the provided object "{own}" does not match the '

@@ -113,7 +113,7 @@ class Spared:
         if self.groups or self.core:
             found.append(("not-needed-to-start", self._needed()))
         if self.status:
-            found.append(("not-status", 'request.subResource != "status"'))
+            found.append(("not-status", f"!({_cel_subresource('status')})"))
         if self.api_server:
             found.append(
                 (
@@ -137,12 +137,19 @@ class Spared:
             )
         expression = f"!({' || '.join(terms)})"
         for group, resource, sub in sorted(self.named):
-            whole = "" if sub == "*" else f' && request.subResource == "{sub}"'
+            whole = "" if sub == "*" else f" && {_cel_subresource(sub)}"
             expression += (
                 f' || request.resource.group == "{group}" && '
                 f'request.resource.resource == "{resource}"{whole}'
             )
         return expression
+
+
+def _cel_subresource(name: str) -> str:
+    """The member is absent, not empty, where there is none; reading it would fail."""
+    if not name:
+        return "!has(request.subResource)"
+    return f'has(request.subResource) && request.subResource == "{name}"'
 
 
 def _cel_list(values: Iterable[str]) -> str:

@@ -42,6 +42,6 @@ def show_error(error: AdmitError) -> None:
         if text:
             first, _, rest = clean(text).partition("\n")
             line = click.style(f"  {name}:", bold=True)
-            click.echo(f"{line:>7} {first}", err=True)
+            click.echo(f"{line} {first}", err=True)
             if rest:
                 click.echo(rest.rstrip(), err=True)

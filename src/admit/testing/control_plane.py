@@ -111,8 +111,10 @@ class ControlPlane:
         """
         if self._running is not None:
             raise ConfigError("the control plane is running already")
+        authority = Authority()
+        # From here on there is something to clear away.
         folder = Path(tempfile.mkdtemp(prefix="admit-"))
-        running = self._running = _Running(folder, Authority())
+        running = self._running = _Running(folder, authority)
         try:
             programs.write_files(folder, running.authority, self._audit_level)
             deadline = time.monotonic() + self._start_timeout_seconds
