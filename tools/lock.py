@@ -8,7 +8,7 @@ must be a week old before it is taken: a bad upload is usually withdrawn by then
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import pathlib
 import subprocess
 import sys
@@ -16,7 +16,7 @@ import tempfile
 import tomllib
 
 ROOT = pathlib.Path(__file__).parent.parent
-COOL_DOWN = datetime.timedelta(days=7)
+COOL_DOWN = dt.timedelta(days=7)
 
 
 def compile_lock(name: str, requirements: list[str], newest: str) -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run = project["project"]["dependencies"]
     groups = project["dependency-groups"]
-    newest = (datetime.datetime.now(datetime.UTC) - COOL_DOWN).strftime("%Y-%m-%d")
+    newest = (dt.datetime.now(dt.UTC) - COOL_DOWN).strftime("%Y-%m-%d")
     compile_lock("run", run, newest)
     compile_lock("dev", run + groups["dev"], newest)
     compile_lock("bench", run + groups["bench"], newest)

@@ -23,8 +23,8 @@ __all__ = ("Record",)
 
 _View = TypeVar("_View", bound="View")
 
-# Pairs of elements that a list's alignment may compare. Beyond it (two lists of over 200
-# elements with nothing in common at either end) elements are replaced in place.
+# Pairs of elements that a list's alignment may compare. Beyond it (two lists of over
+# 200 elements with nothing in common at either end) elements are replaced in place.
 ALIGNMENT_LIMIT: Final = 40_000
 
 _canonical: Final = msgspec.json.Encoder(order="sorted")
