@@ -132,6 +132,24 @@ def test_a_wrong_annotation_without_a_source_still_names_the_field() -> None:
     assert caught.value.place == "nowhere.Odd.a"
 
 
+@pytest.mark.parametrize("source", [None, "class Broken(:", "# not there\n"])
+def test_a_wrong_annotation_whose_source_is_gone_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str | None
+) -> None:
+    file = tmp_path / "odd_kinds.py"
+    file.write_text("from admit import Struct\n\nclass Odd(Struct):\n    a: complex\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("odd_kinds", None)
+    odd = importlib.import_module("odd_kinds").Odd
+    if source is None:
+        file.unlink()
+    else:
+        file.write_text(source)
+    with pytest.raises(PolicyError, match=r"Odd\.a") as caught:
+        check_kind(odd)
+    assert caught.value.place == str(file)
+
+
 def test_sound_kinds_pass() -> None:
     check_kind(CronTab)
     check_kind(admit.Pod)

@@ -238,6 +238,19 @@ def test_the_same_described_shape_is_one_class_within_a_crd() -> None:
         assert f"    {line}\n" in text
 
 
+def test_a_field_too_long_for_a_line_is_wrapped() -> None:
+    item = {"type": "object", "properties": {"a": {"type": "string"}}}
+    name = "aFieldWhoseNameIsMuchLongerThanAnybodyWouldLike"
+    text = write(make_crd(properties={name: {"type": "array", "items": item}}))
+    inner = f"Thing{name[0].upper()}{name[1:]}"
+    assert f"    {name}: List[\n        {inner}\n    ]\n" in text
+
+
+def test_a_version_without_a_schema_is_a_kind_without_fields() -> None:
+    text = write(make_crd().replace('"schema": {"openAPIV3Schema": {}}', '"x": 1'))
+    assert text.endswith('version="v1", plural="things"): ...\n')
+
+
 def test_cluster_scope_is_said() -> None:
     text = write(make_crd().replace('"group"', '"scope": "Cluster", "group"'))
     assert "namespaced=False" in text

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.generator import import_generator
 
 from admit._tasks.kinds import write_kinds
 from admit.testing import wait_until
@@ -13,17 +14,6 @@ if TYPE_CHECKING:
     import pytest
 
     from admit.testing import ControlPlane
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def import_generator() -> Any:
-    sys.path.insert(0, str(ROOT / "tools" / "kinds"))
-    try:
-        import generate  # type: ignore[import-not-found]
-    finally:
-        sys.path.pop(0)
-    return generate
 
 
 GADGET = {
