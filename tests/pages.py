@@ -7,7 +7,8 @@ A fenced block may have an HTML comment on the line before it:
     <!-- background -->     its one command goes on; ready when it says so
     <!-- not run: REASON --> its commands are not run, for this reason
 
-In what a command says ``...`` stands for anything, on a line or for several lines.
+A command whose page shows an error fails, and no other does. In what it says ``...``
+stands for anything, on a line or for several lines.
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ class Walk:
             assert matches(done.stdout, expected), (
                 f"$ {command}\n{done.stdout}\n--- expected\n{expected}"
             )
+            refused = re.search(r"^error|^Error", expected, re.MULTILINE)
+            assert bool(done.returncode) == bool(refused), f"$ {command}: exit code"
         return len(block.commands)
 
     def _start(self, command: str, expected: str) -> None:

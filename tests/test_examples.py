@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,16 @@ def test_the_demo_works_and_says_what_to_try_next() -> None:
     assert "denied: Pod must have an app label [require_app_label]" in done.stdout
     assert "+    environment: production" in done.stdout
     assert "What to try next" in done.stdout
+
+
+def test_the_demo_fails_when_an_answer_is_not_the_tutorials(tmp_path: Path) -> None:
+    tutorial = ROOT / "examples" / "tutorial"
+    policies = (tutorial / "policies.py").read_text()
+    changed = policies.replace("an app label", "another label")
+    (tmp_path / "policies.py").write_text(changed)
+    demo = shutil.copy(tutorial / "demo.py", tmp_path)
+    done = subprocess.run(
+        [sys.executable, demo], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "An answer is not what the tutorial says." in done.stdout

@@ -47,10 +47,8 @@ def tidy_deployment_labels(deployment: Deployment, old: Deployment | None) -> No
     template = deployment.spec.template
     if old is None or template != old.spec.template:
         selector = deployment.spec.selector
-        used = {
-            *selector.matchLabels,
-            *(term.key for term in selector.matchExpressions),
-        }
+        used = {*selector.matchLabels}
+        used |= {term.key or "" for term in selector.matchExpressions}
         tidy(selector.matchLabels, selected_by=used)
         tidy(template.metadata.labels, selected_by=used)
 

@@ -1,6 +1,6 @@
 """`make demo`: the tutorial's webhook, asked over TLS as the API server asks.
 
-Starts `admit serve` with a certificate of a throw-away authority, sends it three
+Starts `admit serve` with a certificate of a throw-away authority, sends it some
 reviews, shows each question and answer, and says what to try next. Exits with 1 if an
 answer is not what the tutorial says.
 """
@@ -123,7 +123,9 @@ def read_address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 def show(title: str, text: str, language: str) -> None:
     console.print(f"[bold]{title}[/bold]")
-    console.print(Syntax(text.rstrip(), language, theme="ansi_dark", padding=(0, 4)))
+    coloured = Syntax("", language, theme="ansi_dark").highlight(text.rstrip())
+    for line in coloured.split("\n"):
+        console.print("    ", line, sep="", soft_wrap=True)
 
 
 def to_yaml(object: dict[str, Any]) -> list[str]:
@@ -137,10 +139,10 @@ def ask(client: httpx.Client, step: Step, uid: str) -> bool:
     http = client.post(f"{step.path}?timeout=10s", json=review(uid, step.object))
     console.print(f"[bold]HTTP {http.status_code}[/bold]", end="  ")
     answer = decode_response(http.content)
+    message = answer.status.message if answer.status else ""
     if answer.allowed:
         console.print("[green]allowed[/green]")
     else:
-        message = answer.status.message if answer.status else ""
         console.print(f"[red]denied[/red]: {escape(message)}")
     changed = apply(step.object, answer.patch)
     if answer.patch:
@@ -148,7 +150,7 @@ def ask(client: httpx.Client, step: Step, uid: str) -> bool:
         diff = list(difflib.unified_diff(before, after, lineterm="", n=1))[3:]
         show("the patch makes of it", "\n".join(diff), "diff")
     console.print()
-    return (answer.allowed, changed) == (step.allowed, step.changed)
+    return (answer.allowed, message, changed) == step[-3:]
 
 
 class Step(NamedTuple):
@@ -158,6 +160,7 @@ class Step(NamedTuple):
     path: str
     object: dict[str, Any]
     allowed: bool
+    message: str
     changed: dict[str, Any]
 
 
@@ -167,6 +170,7 @@ STEPS = (
         "/validate-pods",
         pod("web", app="web"),
         True,
+        "",
         pod("web", app="web"),
     ),
     Step(
@@ -174,6 +178,7 @@ STEPS = (
         "/validate-pods",
         pod("nameless"),
         False,
+        "Pod must have an app label [require_app_label]",
         pod("nameless"),
     ),
     Step(
@@ -181,7 +186,16 @@ STEPS = (
         "/mutate-pods",
         pod("web", app="web"),
         True,
+        "",
         pod("web", app="web", environment="production"),
+    ),
+    Step(
+        "4. One without any labels gets it too",
+        "/mutate-pods",
+        pod("bare"),
+        True,
+        "",
+        pod("bare", environment="production"),
     ),
 )
 
@@ -190,7 +204,10 @@ def main() -> int:
     show("The policies", POLICIES.read_text().split("\n\n\n", 1)[1], "python")
     console.print()
     with tempfile.TemporaryDirectory() as folder, webhook(Path(folder)) as client:
-        console.print(f"[bold]admit serve[/bold] answers at {client.base_url}\n")
+        console.print(
+            f"[bold]admit serve examples/tutorial/policies.py[/bold] answers at "
+            f"{client.base_url},\nwith a certificate that the client verifies.\n"
+        )
         right = [ask(client, step, f"demo-{i}") for i, step in enumerate(STEPS, 1)]
     if not all(right):
         console.print("[red]An answer is not what the tutorial says.[/red]")

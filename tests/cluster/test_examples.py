@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.cluster.driving import config_map, example, kubectl_apply, pod, refusal
+from tests.cluster.driving import (
+    EXAMPLES,
+    config_map,
+    example,
+    kubectl_apply,
+    pod,
+    refusal,
+)
+from tests.serving import manifests, served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +28,20 @@ def namespaces(cluster: ControlPlane) -> None:
     for name in ("team-a", "archive", "ingress"):
         kind = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         cluster.client.apply(kind)
+
+
+def test_the_first_label_of_a_pod_makes_the_map(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    """The tutorial's mutating webhook alone: with the other one no such pod passes."""
+    policies = EXAMPLES / "tutorial" / "policies.py"
+    with served(policies, tmp_path) as server:
+        mutating, _ = manifests(policies, server)
+        with cluster.registered(mutating, probe=pod("probe")):
+            assert kubectl_apply(cluster, pod("bare")) == ("pod/bare created", "")
+            path = "/api/v1/namespaces/team-a/pods/bare"
+            labels = cluster.client.get(path)["metadata"]["labels"]
+            assert labels == {"environment": "production"}
 
 
 def test_naming(cluster: ControlPlane, tmp_path: Path) -> None:
