@@ -309,6 +309,22 @@ def test_a_policy_that_fails_on_the_old_object_excuses_nothing() -> None:
     assert not decide(app, request).allowed
 
 
+def test_what_a_policy_says_of_the_old_object_is_not_told() -> None:
+    app = App("old")
+
+    @app.validate
+    def versions(pod: Pod, warn: Warn, audit: Audit) -> Iterator[Deny]:
+        version = pod.metadata.labels["v"]
+        warn(f"saw {version}")
+        audit("version", version)
+        yield Deny(f"not {version}")
+
+    response = decide(app, ask(pod(v="2"), old=pod(v="1"), operation="UPDATE"))
+    assert message_of(response) == "not 2 [versions]"
+    assert response.warnings == ("saw 2",)
+    assert response.audit_annotations == {"version": "2"}
+
+
 def test_an_object_that_is_leaving_may_lose_its_finalizers() -> None:
     leaving = pod()
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"

@@ -191,23 +191,29 @@ async def call(handler: Handler, decision: Decision) -> None:
     if not denials:
         decision.add(handler, "allow")
         return
-    earned_before: set[str] = set()
-    if decision.old is not None and (
-        decision.request.operation == "UPDATE" and handler.options.ratchet
-    ):
-        before = Record(decision.old, editable=False)
-        try:
-            earned_before = {
-                deny.message for deny in await _ask(handler, decision, before)
-            }
-        except (HandlerError, ReviewError):
-            earned_before = set()  # no answer about the old object excuses nothing
+    earned_before = await _ask_before(handler, decision)
     for deny in denials:
         if deny.message in earned_before:
             decision.warnings.append(f"{sign(deny.message, handler)}, as before")
             decision.add(handler, "warn", deny.message)
         else:
             decision.refuse(handler, deny)
+
+
+async def _ask_before(handler: Handler, decision: Decision) -> set[str]:
+    """Return the denials that the old object earns; what else is said of it is lost."""
+    old, ratchet = decision.old, handler.options.ratchet
+    if old is None or decision.request.operation != "UPDATE" or not ratchet:
+        return set()
+    warnings, audit = decision.warnings, decision.audit
+    decision.warnings, decision.audit = [], {}
+    try:
+        denials = await _ask(handler, decision, Record(old, editable=False))
+    except (HandlerError, ReviewError):
+        return set()  # no answer about the old object excuses nothing
+    finally:
+        decision.warnings, decision.audit = warnings, audit
+    return {deny.message for deny in denials}
 
 
 async def _mutate(handler: Handler, decision: Decision) -> None:
