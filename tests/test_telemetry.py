@@ -26,6 +26,7 @@ from admit.telemetry import (
     logged,
     measured,
     render,
+    render_alone,
 )
 from admit.telemetry import metrics as table
 from tests.reviews import ask, pod
@@ -280,7 +281,7 @@ def test_workers_add_up_and_the_dead_keep_their_counters() -> None:
 
 
 def test_process_metrics_are_those_of_the_process() -> None:
-    found = read(render(collect(Measures(), Counts())))
+    found = read(asyncio.run(render_alone(collect(Measures(), Counts()))))
     assert found["process_resident_memory_bytes", ""] > 1e6
     assert found["process_open_fds", ""] >= 3
     assert found["process_cpu_seconds_total", ""] > 0

@@ -87,6 +87,8 @@ async def _send(send: Send, status: int, body: bytes, content_type: bytes) -> No
         (b"content-type", content_type),
         (b"content-length", b"%d" % len(body)),
     ]
+    if status == 405:
+        headers.append((b"allow", b"POST"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

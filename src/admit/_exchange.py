@@ -45,6 +45,10 @@ BODY_LIMIT_BYTES: Final = 7 * 1024 * 1024
 MARGIN_SECONDS: Final = 0.2
 MARGIN_SHARE: Final = 0.1
 
+# Seconds to decide at most, whatever the URL says. The API server waits 30 s for a
+# webhook; strangers may write any number, and a clock must be able to hold it.
+LONGEST_SECONDS: Final = 86_400.0
+
 Name: TypeAlias = Literal[
     "allowed",
     "denied",
@@ -203,6 +207,7 @@ def read_timeout(text: str | None, default_seconds: float) -> float:
             float(number) * _SECONDS[unit]
             for number, unit in _DURATION_PART.findall(text)
         )
+    seconds = min(seconds, LONGEST_SECONDS)
     return max(0.0, seconds - min(MARGIN_SECONDS, MARGIN_SHARE * seconds))
 
 

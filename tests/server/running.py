@@ -18,7 +18,14 @@ import uvloop
 
 from admit import App, Deny, Pod
 from admit.server import Counts, ServeOptions, Server
-from admit.telemetry import Measures, collect, configure_logs, logged, measured, render
+from admit.telemetry import (
+    Measures,
+    collect,
+    configure_logs,
+    logged,
+    measured,
+    render_alone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -136,7 +143,7 @@ def serving(
     held: list[Server] = []
 
     async def render_metrics() -> bytes:
-        return await asyncio.to_thread(render, collect(measures, counts))
+        return await render_alone(collect(measures, counts))
 
     async def main() -> None:
         server = Server(

@@ -51,6 +51,10 @@ def tell_worker(pod: Pod) -> None:
 async def be_slow(pod: Pod) -> None:
     await asyncio.sleep(0.5)
 
+@app.validate(path="/wait", timeout_seconds=20)
+async def wait(pod: Pod) -> None:
+    await asyncio.sleep(15)
+
 @app.validate(path="/hold", timeout_seconds=20)
 def hold(pod: Pod) -> None:
     time.sleep(2)
@@ -194,7 +198,7 @@ def test_a_second_signal_cuts_the_end_short(
 ) -> None:
     with running(authority, tmp_path, workers=2) as served:
         connection = served.connect()
-        connection.request("POST", "/slow", ALLOWED)
+        connection.request("POST", "/wait", ALLOWED)
         time.sleep(0.1)
         served.process.terminate()
         time.sleep(0.1)
@@ -251,7 +255,7 @@ def test_workers_share_the_work_and_add_up(
         served.wait_until(lambda: total() == asked)
         status, text = served.look("/readyz")
         assert status == 200
-        assert text.count("[+] worker") == 6
+        assert text.count("[+] worker") == 9
         status, text = served.look("/healthz")
         assert (status, text.count("[+] worker")) == (200, 3)
 

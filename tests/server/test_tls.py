@@ -184,6 +184,28 @@ def test_nothing_is_served_until_there_is_a_certificate(
             assert client.ask().status == 200
 
 
+def test_a_port_that_somebody_took_meanwhile_is_told(
+    mounted: Mounted, authority: Authority
+) -> None:
+    """Bound, but without a certificate not listening, it can still be taken."""
+    with serving(authority, files=mounted.files) as waiting:
+        with serving(authority, port=waiting.port) as other:
+            mounted.write("late")
+            wait_for(
+                lambda: (
+                    "[-] port: " in look(waiting.health_port, "/readyz")[1]
+                    and "cannot serve there" in look(waiting.health_port, "/readyz")[1]
+                )
+            )
+            assert look(waiting.health_port, "/readyz")[0] == 503
+            with connected(other) as client:
+                assert client.ask().status == 200
+        wait_for(lambda: look(waiting.health_port, "/readyz")[0] == 200)
+        assert other.log.getvalue().count("cannot serve there") == 1
+        with connected(waiting) as client:
+            assert client.ask().status == 200
+
+
 def test_the_expiry_is_what_a_library_reads(authority: Authority) -> None:
     for days in (1, 3650, 36500):
         ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)

@@ -27,7 +27,7 @@ from admit.telemetry import (
     configure_logs,
     logged,
     measured,
-    render,
+    render_alone,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ async def _serve_one(
     measures, counts = Measures(), Counts()
 
     async def render_metrics() -> bytes:
-        return await asyncio.to_thread(render, collect(measures, counts))
+        return await render_alone(collect(measures, counts))
 
     server = Server(order.options, counts=counts, render_metrics=render_metrics)
     with catch_signals(asyncio.get_running_loop()) as stop:

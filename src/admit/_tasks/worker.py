@@ -16,10 +16,16 @@ import msgspec
 from admit._tasks.serve import Order, end_threads, load, run, settle, watched
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
-from admit.telemetry import Lines, Measures, collect, configure_logs
+from admit.telemetry import (
+    Lines,
+    Measures,
+    collect,
+    collect_process,
+    configure_logs,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from admit.server.routes import Endpoint
 
@@ -60,8 +66,10 @@ async def _serve(
     reader, writer = await asyncio.open_unix_connection(sock=to_parent)
     with catch_signals(asyncio.get_running_loop()) as stop:
 
-        def report() -> None:
-            numbers = msgspec.Raw(msgspec.json.encode(collect(measures, counts)))
+        async def report() -> None:
+            used = await asyncio.to_thread(collect_process)
+            samples = [*collect(measures, counts), *used]
+            numbers = msgspec.Raw(msgspec.json.encode(samples))
             if writer.transport.get_write_buffer_size() < WAITING_BYTES:
                 writer.write(encode_line(Report(server.checks(), numbers)))
 
@@ -78,18 +86,20 @@ async def _serve(
         ]
         await stop.asked.wait()
         await server.stop(hurry=stop.hurry)
-        report()
+        await report()
         for helper in helpers:
             helper.cancel()
     writer.close()
     return 0
 
 
-async def _report_on(report: Callable[[], None], changed: asyncio.Event) -> None:
+async def _report_on(
+    report: Callable[[], Awaitable[None]], changed: asyncio.Event
+) -> None:
     """Report when something changed, and now and then."""
     while True:
         changed.clear()
-        report()
+        await report()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), REPORT_SECONDS)
 

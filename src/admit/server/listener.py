@@ -82,6 +82,11 @@ class Listener:
         self._listening = False
 
     @property
+    def is_listening(self) -> bool:
+        """Whether connections are accepted."""
+        return self._listening
+
+    @property
     def port(self) -> int:
         """The port that was taken."""
         return int(self._sockets[0].getsockname()[1])
@@ -94,15 +99,15 @@ class Listener:
         """
         if self._listening:
             return
+        try:
+            for sock in self._sockets:
+                sock.listen(BACKLOG)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot serve there: {error.strerror}", place=f"port {self.port}"
+            ) from error
         self._listening = True
         for sock in self._sockets:
-            try:
-                sock.listen(BACKLOG)
-            except OSError as error:
-                raise ConfigError(
-                    f"cannot serve there: {error.strerror}",
-                    place=f"port {self.port}",
-                ) from error
             self._site.loop.add_reader(sock, self._accept, sock)
 
     def stop(self) -> None:

@@ -24,10 +24,6 @@ __all__ = ("Answer", "Endpoint", "Page", "Route", "Routes", "to_page", "to_route
 # webhook, with the timeouts that its users' requests leave. Others may send any.
 KNOWN_URLS: Final = 256
 
-# Seconds that a review may take at most, whatever the URL says: no API server waits
-# longer for a request (--request-timeout is 60 s).
-LONGEST_SECONDS: Final = 60.0
-
 
 class Endpoint(Protocol):
     """A Reviewer that says how it is called; `admit.app.Endpoint` is one."""
@@ -155,7 +151,7 @@ class Routes:
         if route is None:
             return None
         seconds = read_timeout(_find_timeout(parsed.query), route.timeout_seconds)
-        found = (route, min(seconds, LONGEST_SECONDS))
+        found = (route, seconds)
         if len(self._known) < KNOWN_URLS:
             self._known[url] = found
         return found

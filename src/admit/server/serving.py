@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from admit.errors import ConfigError
 from admit.server.counts import Counts, Left
 from admit.server.drain import drain
 from admit.server.health import Check, HealthPort, to_health_page, to_health_pages
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from admit.server.routes import Endpoint, Route
 
 __all__ = ("HEALTH_PATH", "Server")
+
+log: Final = logging.getLogger("admit.server")
 
 # On the review port, for whoever can reach only that.
 HEALTH_PATH: Final = "/health"
@@ -69,6 +73,7 @@ class Server:
         self._sockets = sockets
         self._endpoints: Mapping[str, Endpoint] | None = None
         self._stopping = False
+        self._trouble = ""
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,13 +95,21 @@ class Server:
         self._listener = Listener(
             self._site, sockets, lambda: self._certificate.context
         )
-        self._health = self._open_health() if self._serves_health else None
+        try:
+            self._health = self._open_health() if self._serves_health else None
+        except ConfigError:
+            self._listener.stop()
+            raise
         self._site.start()
         self._watchdog = Watchdog(loop, self.counts, options.held_seconds)
         self._watchdog.start()
         await asyncio.to_thread(self._certificate.load)
+        try:
+            self._apply()
+        except ConfigError:
+            await self.stop()
+            raise
         self._watch = loop.create_task(self._watch_certificate())
-        self._apply()
 
     def _open_health(self) -> HealthPort:
         pages = to_health_pages(
@@ -105,10 +118,15 @@ class Server:
         return HealthPort(self.options, pages)
 
     async def _watch_certificate(self) -> None:
-        while self._certificate.context is None:
+        while not self._listener.is_listening:
             await asyncio.sleep(min(MISSING_SECONDS, self.options.reload_seconds))
-            if await asyncio.to_thread(self._certificate.load):
+            await asyncio.to_thread(self._certificate.load)
+            try:
                 self._apply()
+            except ConfigError as error:
+                if str(error) != self._trouble:
+                    log.error("%s", error)  # noqa: TRY400 - it has no more to tell
+                self._trouble = str(error)
         await self._certificate.watch(self.options.reload_seconds, self._changed)
 
     def set_routes(self, endpoints: Mapping[str, Endpoint]) -> None:
@@ -153,6 +171,7 @@ class Server:
     def checks(self) -> list[Check]:
         """Return what has to be right before reviews are decided here."""
         loaded = self._endpoints is not None
+        listening = self._listener.is_listening
         return [
             Check("policies", loaded, "" if loaded else "not loaded yet"),
             Check(
@@ -160,6 +179,7 @@ class Server:
                 self._certificate.context is not None,
                 self._certificate.detail,
             ),
+            Check("port", listening or self._stopping, self._trouble),
             *([Check("shutting down", passed=False)] if self._stopping else []),
         ]
 

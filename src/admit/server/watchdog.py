@@ -67,10 +67,8 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more; the thread ends by itself."""
         self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _watch(self) -> None:
         """Two looks that see the same call, or no answer in between, name it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from admit.telemetry.logged import logged
 from admit.telemetry.logs import Lines, configure_logs
 from admit.telemetry.measured import Measures, measured
-from admit.telemetry.metrics import METRICS, Metric, Sample, collect
-from admit.telemetry.render import Ledger, render
+from admit.telemetry.metrics import METRICS, Metric, Sample, collect, collect_process
+from admit.telemetry.render import Ledger, render, render_alone
 
 __all__ = (
     "METRICS",
@@ -16,8 +16,10 @@ __all__ = (
     "Metric",
     "Sample",
     "collect",
+    "collect_process",
     "configure_logs",
     "logged",
     "measured",
     "render",
+    "render_alone",
 )

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from admit.telemetry.measured import Measures
 
-__all__ = ("METRICS", "Metric", "Sample", "collect", "merge", "retire")
+__all__ = (
+    "METRICS",
+    "Metric",
+    "Sample",
+    "collect",
+    "collect_process",
+    "merge",
+    "retire",
+)
 
 
 class Metric(NamedTuple):
@@ -165,7 +173,7 @@ class ServerCounts(Protocol):
 
 
 def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
-    """Return all samples of this process."""
+    """Return what happened in this process."""
     codes = dict.fromkeys(LIKELY_CODES, 0) | dict(counts.responses)
     held = dict.fromkeys(("", *measures.policies), 0) | dict(counts.held)
     left: Mapping[str, _Left] = counts.left
@@ -194,7 +202,6 @@ def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
             (),
             (counts.certificate_failures,),
         ),
-        *_collect_process(),
     ]
 
 
@@ -205,8 +212,11 @@ def _label(name: str, numbers: Mapping[Any, int]) -> Iterable[Sample]:
 _STARTED_AT: Final = time.time()
 
 
-def _collect_process() -> list[Sample]:
-    """Return what Prometheus clients tell of their process; Linux has /proc."""
+def collect_process() -> list[Sample]:
+    """Return what Prometheus clients tell of their process; Linux has /proc.
+
+    Blocks on files, if not for long.
+    """
     times = os.times()
     samples = [
         Sample("process_cpu_seconds_total", (), (times.user + times.system,)),

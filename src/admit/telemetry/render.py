@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from admit.telemetry.metrics import METRICS, Metric, Sample, merge, retire
+from admit.telemetry.metrics import (
+    METRICS,
+    Metric,
+    Sample,
+    collect_process,
+    merge,
+    retire,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ("Ledger", "render")
+__all__ = ("Ledger", "render", "render_alone")
 
 _decoder: Final = msgspec.json.Decoder(list[Sample])
 
@@ -44,6 +51,15 @@ class Ledger:
         groups = [_decoder.decode(encoded) for encoded in alive]
         own = [Sample("admit_worker_restarts_total", (), (restarts,))]
         return render(merge([*groups, self._retired, own]))
+
+
+async def render_alone(samples: Sequence[Sample]) -> bytes:
+    """Render the numbers of this process, in a thread.
+
+    Args:
+        samples: what happened in it; what it uses is looked up here.
+    """
+    return await asyncio.to_thread(lambda: render([*samples, *collect_process()]))
 
 
 def render(samples: Iterable[Sample]) -> bytes:
