@@ -130,6 +130,11 @@ def test_aliases_and_merge_keys_are_written_out() -> None:
     assert content["c"] == {"u": 1, "v": 2}
 
 
+def test_many_brackets_are_no_deep_nesting() -> None:
+    content = read(f"apiVersion: v1\nkind: A\nx: [{', '.join(['[]'] * 1000)}]\n")[0]
+    assert len(content["x"]) == 1000
+
+
 def test_a_byte_order_mark_is_skipped() -> None:
     assert read(b"\xef\xbb\xbfkind: A\napiVersion: v1")[0]["kind"] == "A"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,15 @@ def test_loading_again_reads_what_changed_even_in_the_same_second(
     assert not list(tmp_path.rglob("*.pyc"))
 
 
+def test_helpers_in_a_folder_without_init_are_read_again_too(tmp_path: Path) -> None:
+    write(tmp_path / "helpers_of_x/names.py", "NAME = 'aaa'\n")
+    text = "from helpers_of_x.names import NAME\n" + app("x").replace("'x'", "NAME")
+    file = write(tmp_path / "policies.py", text)
+    assert load_policies(str(file)).apps[0].name == "aaa"
+    write(tmp_path / "helpers_of_x/names.py", "NAME = 'bbb'\n")
+    assert load_policies(str(file)).apps[0].name == "bbb"
+
+
 def test_another_folders_module_of_the_same_name_is_not_mistaken(
     tmp_path: Path,
 ) -> None:
@@ -135,17 +145,23 @@ def test_a_load_that_fails_leaves_the_modules_as_they_were(tmp_path: Path) -> No
     file = write(tmp_path / "policies.py", app("x"))
     load_policies(str(file))
     before, path = sys.modules["policies"], list(sys.path)
-    write(tmp_path / "policies.py", "import brand_new\nraise ValueError('no')\n")
+    sys.modules.pop("colorsys", None)
+    write(
+        tmp_path / "policies.py",
+        "import brand_new, colorsys\nraise ValueError('no')\n",
+    )
     write(tmp_path / "brand_new.py", "")
     with pytest.raises(PolicyError, match="ValueError: no"):
         load_policies(str(file))
     assert sys.modules["policies"] is before
     assert "brand_new" not in sys.modules
+    assert "colorsys" in sys.modules  # nobody's policy
     assert sys.path == path
 
 
 BROKEN = [
     ("x = (\n", PolicyError, "policies.py:1", "was never closed"),
+    ("x = '\0'\n", PolicyError, "policies.py:1", "null bytes"),
     ("import nothing_like_it\n", PolicyError, "policies.py:1", "nothing_like_it"),
     ("from admit import Podd\n", PolicyError, "policies.py:1", "Podd"),
     ("x = 1\n\n1 / 0\n", PolicyError, "policies.py:3", "ZeroDivisionError"),
@@ -169,11 +185,28 @@ def test_what_does_not_load_is_told_with_file_and_line(
     assert says in caught.value.message
 
 
-def test_a_misspelt_kind_names_the_nearest(tmp_path: Path) -> None:
-    file = write(tmp_path / "policies.py", "from admit import Podd\n")
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("from admit import Podd\n", "did you mean Pod?"),
+        ("from json import nothing\n", "is the name spelt as it is there?"),
+        ("import nothing_like.it\n", "install nothing_like where admit is installed"),
+    ],
+)
+def test_an_import_that_fails_has_a_hint(tmp_path: Path, text: str, hint: str) -> None:
+    file = write(tmp_path / "policies.py", text)
     with pytest.raises(PolicyError) as caught:
         load_policies(str(file))
-    assert "did you mean Pod?" in (caught.value.hint or "")
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_module_that_took_a_policys_name_meanwhile_stays(tmp_path: Path) -> None:
+    write(tmp_path / "one.py", app("x"))
+    write(tmp_path / "two.py", app("y"))
+    load_policies(str(tmp_path / "one.py"))
+    other = sys.modules["one"] = ModuleType("one")
+    load_policies(str(tmp_path / "two.py"))
+    assert sys.modules.pop("one") is other
 
 
 def test_all_broken_files_of_a_folder_are_told_at_once(tmp_path: Path) -> None:

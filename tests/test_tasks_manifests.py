@@ -237,6 +237,15 @@ def test_a_system_namespace_that_one_policy_names_is_told_to_the_others(
     assert "a policy names kube-system, so y in the same" in report.notes[-1]
 
 
+def test_a_selector_without_terms_selects_everything(tmp_path: Path) -> None:
+    webhook = entry(
+        tmp_path,
+        f"@app.validate(namespaces={SYSTEM})\ndef x(pod: Pod): ...\n"
+        "@app.validate\ndef y(pod: Pod): ...\n",
+    )
+    assert webhook["namespaceSelector"] == {}
+
+
 def test_namespaces_that_leave_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="leaves none") as caught:
         entry(
@@ -301,6 +310,7 @@ def test_wildcards_spare_what_a_cluster_needs_to_start(tmp_path: Path) -> None:
     [
         ('["*.apps"]', "Resource", set()),
         ('["*.coordination.k8s.io"]', "Resource", {"not-needed-to-start"}),
+        ('["*"]', "Pod", {"not-needed-to-start", "not-the-api-server"}),
         ('["nodes"]', "Node", set()),
         ('["pods/*"]', "Pod", {"not-status"}),
         ('["pods/*", "pods/status"]', "Pod", set()),

@@ -8,6 +8,7 @@ from admit._tasks.requests import Wish
 from admit._tasks.review import ObjectReport, ReviewOptions, review
 from admit.errors import ConfigError
 from tests.commands import POD, POLICIES, write
+from tests.reviews import review_body
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,6 +284,14 @@ def test_an_update_is_compared_with_the_stored_object(tmp_path: Path) -> None:
     assert ratcheted.warnings == (
         "Pod must have an app label [require_app_label], as before",
     )
+
+
+def test_an_object_without_metadata_is_reviewed_as_it_is(tmp_path: Path) -> None:
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": 3}
+    text = review_body(document).decode()
+    report = one(tmp_path, f"{HEAD}@app.validate\ndef x(pod: Pod): ...\n", text)
+    assert report.allowed
+    assert report.object == document
 
 
 def test_every_object_that_makes_no_request_is_told(tmp_path: Path) -> None:

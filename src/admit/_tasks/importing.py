@@ -159,11 +159,10 @@ def _adopt(root: Path, foreign: frozenset[str], *, top: str = "") -> tuple[Path,
 
 def _belongs(module: ModuleType, root: Path) -> bool:
     """Tell whether a module is found through the root and nowhere else."""
-    name = getattr(module, "__name__", "")
     file = getattr(module, "__file__", None)
-    if not file or name == "__main__" or INSTALLED & set(root.parts):
+    if not file or INSTALLED & set(root.parts):
         return False
-    top = root / name.partition(".")[0]
+    top = root / module.__name__.partition(".")[0]
     path = Path(file)
     return path == top.with_suffix(".py") or top in path.parents
 

@@ -338,8 +338,8 @@ class _Run:
             return None
         response = decode_response(reply.body)
         self._collect(entry, response)
-        if not response.allowed:
-            raise _Refused(_to_client(entry, response.status or Status()))
+        if response.status is not None:
+            raise _Refused(_to_client(entry, response.status))
         return response
 
     def _collect(self, entry: Entry, response: AdmissionResponse) -> None:
@@ -361,11 +361,6 @@ class _Run:
 
 
 def _to_client(entry: Entry, status: Status) -> Status:
-    """Return what the client gets for a denial."""
-    explanation = status.message or status.reason
-    denied = f'admission webhook "{entry.webhook.name}" denied the request'
-    message = f"{denied}: {explanation}" if explanation else f"{denied} without "
-    if not explanation:
-        message += "explanation"
-    code = max(status.code, 400)
-    return Status(message, status.reason, code)
+    """Return what the client gets for a denial; a policy's always has a message."""
+    message = f'admission webhook "{entry.webhook.name}" denied the request: '
+    return Status(message + status.message, status.reason, status.code)

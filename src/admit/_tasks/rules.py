@@ -21,7 +21,7 @@ def merge_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     Rules that differ in one list alone become one; what another pattern or rule covers
     goes, which the API server would refuse in some orders (``*`` before ``pods``).
     """
-    merged: set[Rule] = set(rules)
+    merged = {_sort(rule) for rule in rules}
     before: set[Rule] | None = None
     while merged != before:
         before = merged
@@ -29,6 +29,14 @@ def merge_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
             merged = _join(merged, name)
         merged = _drop_covered_rules(merged)
     return tuple(sorted(merged, key=msgspec.structs.astuple))
+
+
+def _sort(rule: Rule) -> Rule:
+    """Write a rule in the one way in which all that cover the same are written."""
+    lists = ("api_groups", "api_versions", "operations", "resources")
+    return msgspec.structs.replace(
+        rule, **{name: tuple(sorted(set(getattr(rule, name)))) for name in lists}
+    )
 
 
 def _join(rules: Iterable[Rule], name: str) -> set[Rule]:

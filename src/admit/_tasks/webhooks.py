@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from admit._tasks.rules import merge_rules
 from admit.errors import PolicyError
-from admit.matching import Target, matches_rules, matches_selector
+from admit.matching import matches_selector
 from admit.webhook import (
     ClientConfig,
     LabelSelector,
@@ -170,13 +170,11 @@ class Entry:
     notes: tuple[str, ...] = field(default=())
 
     def why_not_asked(self, request: AdmissionRequest) -> str | None:
-        """Return why the API server does not send a request; None if it does.
+        """Return why a request that the rules cover is not sent; None if it is.
 
         `when` is not evaluated; the object's labels are the handlers' own business
         too, so they are left to them.
         """
-        if not matches_rules(self.webhook.rules, Target.of(request)):
-            return "its rules do not match"
         namespace = request.namespace
         selector = self.webhook.namespace_selector
         if namespace and not matches_selector(selector, {NAMESPACE_LABEL: namespace}):

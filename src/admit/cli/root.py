@@ -59,8 +59,10 @@ class Root(click.Group):
         if os.environ.get("NO_COLOR"):
             ctx.color = False
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
@@ -73,7 +75,6 @@ class Root(click.Group):
             if ctx.find_root().meta.get(DEBUG):
                 traceback.print_exception(error)
             ctx.exit(_tell(error))
-        return result
 
 
 def _tell(error: Exception) -> int:
