@@ -9,12 +9,15 @@ A page marks where a table stands: ``<!-- table: outcomes -->`` to ``<!-- end --
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import re
 import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import docstrings
 
 import admit
 from admit import errors
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parent.parent
-MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: ([\w.-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -119,6 +122,18 @@ def policies(path: Path) -> Callable[[], str]:
     return lambda: f"```python\n{path.read_text()}```\n"
 
 
+# The modules whose names are promised.
+MODULES = (
+    "admit.app",
+    "admit.errors",
+    "admit.kinds",
+    "admit.matching",
+    "admit.patch",
+    "admit.review",
+    "admit.testing",
+    "admit.view",
+    "admit.webhook",
+)
 EXAMPLES = sorted(ROOT.glob("examples/*/policies.py"))
 TABLES = {
     "outcomes": outcomes,
@@ -128,6 +143,7 @@ TABLES = {
     "metrics": metrics,
     "names": names,
     "layers": layers,
+    **{name: functools.partial(docstrings.module, name) for name in MODULES},
     **{f"policies-{path.parent.name}": policies(path) for path in EXAMPLES},
 }
 

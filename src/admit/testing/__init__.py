@@ -1,8 +1,10 @@
 """A real Kubernetes API server for tests and for trying things out.
 
-with ControlPlane() as cluster:
-    cluster.client.create({"apiVersion": "v1", "kind": "ConfigMap", ...})
-    cluster.kubectl("get", "configmaps")
+For example:
+
+    with ControlPlane() as cluster:
+        cluster.client.create({"apiVersion": "v1", "kind": "ConfigMap", ...})
+        cluster.kubectl("get", "configmaps")
 """
 
 from __future__ import annotations
