@@ -171,7 +171,10 @@ def running(
         finally:
             for connection in served.connections:
                 connection.close()
-            if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
                 process.kill()
 
 

@@ -130,16 +130,13 @@ def _join_json(
     created: float, level: int, message: str, fields: Mapping[str, Any]
 ) -> str:
     """Write one JSON object: time, level, message, then the fields."""
-    line = {
-        "time": f"{_to_second(int(created))}.{int(created % 1 * 1000):03}Z",
-        "level": _LEVELS.get(level, "info"),
-        "message": message,
-        **fields,
-    }
     try:
-        return _encoder.encode(line).decode() + "\n"
+        said, rest = _encoder.encode(message).decode(), _encoder.encode(fields).decode()
     except UnicodeEncodeError:  # a file name that is no UTF-8
-        return json.dumps(line, default=str) + "\n"
+        said, rest = json.dumps(message), json.dumps(fields, default=str)
+    at = f"{_to_second(int(created))}.{int(created % 1 * 1000):03}Z"
+    head = f'{{"time":"{at}","level":"{_LEVELS.get(level, "info")}","message":{said}'
+    return f"{head},{rest[1:]}\n" if fields else f"{head}}}\n"
 
 
 @functools.lru_cache(maxsize=4)
