@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -141,6 +142,22 @@ def test_another_folders_module_of_the_same_name_is_not_mistaken(
     assert str(tmp_path / "two") not in sys.path
 
 
+def test_what_somebody_else_imported_under_the_name_is_not_mistaken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "mine/namesake.py", app("mine"))
+    write(tmp_path / "yours/namesake.py", "YOURS = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "yours"))
+    yours = importlib.import_module("namesake")
+    file = tmp_path / "mine/namesake.py"
+    assert load_policies(str(file)).apps[0].name == "mine"
+    sys.modules["namesake"] = yours
+    write(file, "1 / 0\n")
+    with pytest.raises(PolicyError):
+        load_policies(str(file))
+    assert sys.modules.pop("namesake") is yours
+
+
 def test_a_load_that_fails_leaves_the_modules_as_they_were(tmp_path: Path) -> None:
     file = write(tmp_path / "policies.py", app("x"))
     load_policies(str(file))
@@ -201,11 +218,11 @@ def test_an_import_that_fails_has_a_hint(tmp_path: Path, text: str, hint: str) -
 
 
 def test_a_module_that_took_a_policys_name_meanwhile_stays(tmp_path: Path) -> None:
-    write(tmp_path / "one.py", app("x"))
-    write(tmp_path / "two.py", app("y"))
-    load_policies(str(tmp_path / "one.py"))
+    write(tmp_path / "a/one.py", app("x"))
+    write(tmp_path / "b/two.py", app("y"))
+    load_policies(str(tmp_path / "a/one.py"))
     other = sys.modules["one"] = ModuleType("one")
-    load_policies(str(tmp_path / "two.py"))
+    load_policies(str(tmp_path / "b/two.py"))
     assert sys.modules.pop("one") is other
 
 

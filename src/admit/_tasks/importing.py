@@ -25,6 +25,9 @@ __all__ = ("Imported", "import_files", "import_module")
 # Where other people's packages are; they are nobody's policies.
 INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
+# Whoever names a file like one of these has to rename it.
+KEPT: Final = sys.stdlib_module_names | {"admit", "__main__"}
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -118,7 +121,8 @@ def _anew(root: Path) -> Iterator[frozenset[str]]:
     """
     path = list(sys.path)
     writes = sys.dont_write_bytecode
-    for name, module in _ours.items():
+    gone = _ours | _find_namesakes(root)
+    for name, module in gone.items():
         if sys.modules.get(name) is module:
             del sys.modules[name]
     sys.path[:] = [str(root), *(p for p in path if p not in {str(root), *_path})]
@@ -133,12 +137,30 @@ def _anew(root: Path) -> Iterator[frozenset[str]]:
         for name in set(sys.modules) - foreign:
             if _belongs(sys.modules[name], root):
                 del sys.modules[name]
-        sys.modules.update(_ours)
+        sys.modules.update(gone)
         sys.path[:] = path
         raise
     finally:
         sys.dont_write_bytecode = writes
     _path[:] = [str(root)] if str(root) not in path or str(root) in _path else []
+
+
+def _find_namesakes(root: Path) -> dict[str, ModuleType]:
+    """Find modules from other folders that hide those at the root.
+
+    As when one test run imports the policies of several folders. What Python and
+    packages bring keeps its name.
+    """
+    names = {file.stem for file in root.glob("*.py")}
+    names |= {file.parent.name for file in root.glob("*/__init__.py")}
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if (top := name.partition(".")[0]) in names
+        and top not in KEPT
+        and not INSTALLED & set(Path(getattr(module, "__file__", None) or "/").parts)
+        and not _belongs(module, root)
+    }
 
 
 def _adopt(root: Path, foreign: frozenset[str], *, top: str = "") -> tuple[Path, ...]:
