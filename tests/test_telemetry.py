@@ -394,6 +394,31 @@ def test_lines_of_one_turn_are_written_together() -> None:
     assert messages == [str(number) for number in range(10)]
 
 
+def test_no_write_is_more_than_a_pipe_takes_whole() -> None:
+    sizes: list[int] = []
+
+    class Writes(io.StringIO):
+        def write(self, text: str) -> int:
+            assert text.endswith("\n")
+            sizes.append(len(text))
+            return super().write(text)
+
+    stream = Writes()
+
+    async def say() -> None:
+        lines = Lines(stream, as_text=False)
+        lines.attach(asyncio.get_running_loop())
+        for number in range(100):
+            lines.say(logging.INFO, "x" * 300, {"number": number})
+        await asyncio.sleep(0)
+
+    asyncio.run(say())
+    numbers = [json.loads(line)["number"] for line in stream.getvalue().splitlines()]
+    assert numbers == list(range(100))
+    assert max(sizes) <= 4000
+    assert len(sizes) < 15
+
+
 def test_a_closed_stream_stops_nobody() -> None:
     stream = io.StringIO()
     lines = Lines(stream, as_text=False)

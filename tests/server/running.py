@@ -123,6 +123,7 @@ def serving(
     endpoints: Mapping[str, Any] | None = None,
     *,
     files: tuple[str, str] | None = None,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
     **options: Any,
 ) -> Iterator[Served]:
     """Serve endpoints (the tutorial's by default) on free ports of 127.0.0.1."""
@@ -136,7 +137,7 @@ def serving(
     settings |= options
     log = io.StringIO()
     lines = configure_logs("json", level="debug", stream=log)
-    loop = uvloop.new_event_loop()
+    loop = new_loop()
     counts, measures = Counts(), Measures()
     started, stop = threading.Event(), asyncio.Event()
     failed: list[BaseException] = []

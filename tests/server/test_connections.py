@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -71,6 +72,22 @@ def test_pipelined_requests_wait_for_the_one_before(authority: Authority) -> Non
         client.stream = client.sock.makefile("rb")
         statuses = [client.read().status for _ in range(5)]
         assert statuses == [200, 200, 200, 404, 400]
+        assert client.is_closed()
+
+
+def test_asyncios_own_loop_serves_too(authority: Authority) -> None:
+    gate = Gate()
+    endpoints = {"/slow": Stub(gate), "/fast": Stub(suspends=False)}
+    with (
+        serving(authority, endpoints, new_loop=asyncio.new_event_loop) as served,
+        connected(served) as client,
+    ):
+        client.send(request(ALLOWED, "/slow") + chunked(ALLOWED, 9, "/fast"))
+        gate.arrived.acquire()
+        gate.open.set()
+        assert [client.read().status for _ in range(2)] == [200, 200]
+        client.send(request(b" " * 8_000_000, "/fast")[:500])
+        assert client.read().status == 413
         assert client.is_closed()
 
 

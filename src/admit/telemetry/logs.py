@@ -18,11 +18,15 @@ import msgspec
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ("Lines", "Sayer", "configure_logs")
 
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
+
+# Workers write to one pipe. It takes 4,096 bytes whole (POSIX PIPE_BUF, on Linux); more
+# may be cut by another's line. Lines about reviews are ASCII but for names.
+WRITE_CHARACTERS: Final = 4000
 
 _LEVELS: Final = {
     logging.DEBUG: "debug",
@@ -115,7 +119,8 @@ class Lines(logging.Handler):
         waiting, self._waiting = self._waiting, []
         if waiting:
             with self.lock:  # type: ignore[union-attr] # set by Handler
-                self._write("".join(waiting))
+                for text in _join_lines(waiting):
+                    self._write(text)
 
     def _write(self, text: str) -> None:
         """Nobody is left to tell when the stream has gone: serving goes on."""
@@ -124,6 +129,17 @@ class Lines(logging.Handler):
             self._stream.flush()
         except (OSError, ValueError):
             return
+
+
+def _join_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines to texts that a pipe takes whole."""
+    joined = ""
+    for line in lines:
+        if joined and len(joined) + len(line) > WRITE_CHARACTERS:
+            yield joined
+            joined = ""
+        joined += line
+    yield joined
 
 
 def _join_json(
