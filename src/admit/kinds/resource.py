@@ -159,7 +159,7 @@ class ResourceList(Map[Quantity]):
     """
 
     __slots__ = ()
-    _default_element: ClassVar[Reader] = Scalar((str, int, float), Quantity)
+    _element: ClassVar[Reader] = Scalar((str, int, float), Quantity)
     cpu = _Amount("cpu")
     memory = _Amount("memory")
     storage = _Amount("storage")

@@ -11,15 +11,12 @@ nobody edits keeps its exact form, fields unknown here included.
 
 from __future__ import annotations
 
-from admit.view.fields import ANY
-from admit.view.node import raw
+from admit.view.node import Record
+from admit.view.plain import raw
 from admit.view.quantity import Quantity
-from admit.view.record import Record
 from admit.view.sequence import List
 from admit.view.struct import Struct
 from admit.view.table import Map
 from admit.view.time import Time
 
 __all__ = ("List", "Map", "Quantity", "Record", "Struct", "Time", "raw")
-
-ANY.list_cls, ANY.map_cls = List, Map

@@ -9,18 +9,26 @@ from __future__ import annotations
 import sys
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from admit.errors import PolicyError
-from admit.view.node import wrong_type
+from admit.view.node import View, at, expectation, wrong_type
+from admit.view.plain import (
+    UnfitTypeError,
+    copy_array,
+    copy_object,
+    copy_scalar,
+    copy_value,
+    open_view,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from admit.view.node import View
-
-__all__ = ("ANY", "Nested", "Reader", "Scalar", "Untyped", "read_annotation")
+__all__ = ("ANY", "VIEWS", "Nested", "Reader", "Scalar", "read_annotation")
 
 
 class Reader:
@@ -29,7 +37,19 @@ class Reader:
     __slots__ = ()
 
     def read(self, value: Any, parent: View, key: str | None) -> Any:
-        """Return what a person sees; views for containers, None for absent scalars."""
+        """Return what a person sees; views for containers, None for absent scalars.
+
+        Raises:
+            ReviewError: the JSON there is not of the declared type (caller's fault).
+        """
+        raise NotImplementedError
+
+    def copy(self, value: Any, trail: list[str | int]) -> Any:
+        """Return a value as plain JSON of its own, fit to be put here.
+
+        Raises:
+            UnfitTypeError, UnfitValueError: it does not fit; `trail` is left there.
+        """
         raise NotImplementedError
 
 
@@ -45,50 +65,69 @@ class Scalar(Reader):
         if value is None:
             return None
         if type(value) not in self.types:
-            raise wrong_type(_path_of(parent, key), value, *self.types)
+            raise wrong_type(parent._path_to(key, value), value, *self.types)
         return value if self.make is None else self.make(value)
+
+    def copy(self, value: Any, trail: list[str | int]) -> Any:  # noqa: ARG002 - a leaf
+        """Return a scalar of one of these types."""
+        if isinstance(value, View | Mapping | list | tuple):
+            raise UnfitTypeError(expectation(open_view(value), *self.types))
+        scalar = copy_scalar(value)
+        if type(scalar) not in self.types:
+            raise UnfitTypeError(expectation(scalar, *self.types))
+        return scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Nested(Reader):
-    """A struct, list or map: `cls` is the view, `element` what a list or map holds."""
+    """A struct, list or map: `cls` is the view."""
 
     cls: type[View]
-    element: Reader | None = None
+
+    @property
+    def element(self) -> Reader | None:
+        """What a list or map holds; None for a struct."""
+        element: Reader | None = self.cls._element
+        return element
 
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return a view, which is empty where there is nothing."""
         cls = self.cls
-        if value is not None and type(value) is not cls._json:
-            raise wrong_type(_path_of(parent, key), value, cls._json)
-        view = cls._at(value, (parent._place[0], parent, key))
-        if self.element is not None:
-            view._element = self.element  # type: ignore[attr-defined]
-        return view
+        if type(value) is not cls._json and (value is not None or key is None):
+            raise wrong_type(parent._path_to(key, value), value, cls._json)
+        return at(cls, value, (parent, key))
+
+    def copy(self, value: Any, trail: list[str | int]) -> Any:
+        """Return an object or array whose members fit."""
+        value = open_view(value)
+        if isinstance(value, Mapping) and self.cls._json is dict:
+            return copy_object(value, trail, self.cls._find_copy)
+        if isinstance(value, list | tuple) and self.cls._json is list:
+            return copy_array(value, trail, self.cls._element.copy)
+        if not isinstance(value, Mapping | list | tuple):
+            value = copy_scalar(value)
+        raise UnfitTypeError(expectation(value, self.cls._json))
 
 
 class Untyped(Reader):
     """Any JSON: views for objects and arrays, everything else as it is."""
 
-    __slots__ = ("list_cls", "map_cls")
-    list_cls: type[View]
-    map_cls: type[View]
+    __slots__ = ()
 
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return a view of a container, else the value."""
-        if not isinstance(value, dict | list):
-            return value
-        cls = self.map_cls if isinstance(value, dict) else self.list_cls
-        view = cls._at(value, (parent._place[0], parent, key))
-        view._element = self  # type: ignore[attr-defined]
-        return view
+        cls = VIEWS.get(type(value))
+        return value if cls is None else at(cls, value, (parent, key))
+
+    def copy(self, value: Any, trail: list[str | int]) -> Any:
+        """Return any JSON."""
+        return copy_value(value, trail)
 
 
 ANY: Final = Untyped()
 
-
-def _path_of(parent: View, key: str | None) -> str:
-    return parent._path() + (f"/{key}" if key is not None else "/-")
+# The view of an object or array of which nothing is known; their files fill it.
+VIEWS: Final[dict[type, type[View]]] = {}
 
 
 def read_annotation(
@@ -99,25 +138,23 @@ def read_annotation(
     Raises:
         PolicyError: it is nothing that JSON can be; names class and field.
     """
-    place = f"{owner.__module__}.{owner.__qualname__}.{name}"
     try:
-        hint = (
-            eval(  # noqa: S307 - the class's own annotation, as typing does it
-                text,
-                getattr(sys.modules.get(owner.__module__), "__dict__", {}),
-                {**names, owner.__name__: owner},
-            )
-            if isinstance(text, str)
-            else text
-        )
-        return _to_reader(hint)
+        return _to_reader(_evaluate(text, owner, names))
     except (NameError, TypeError, AttributeError, SyntaxError) as error:
         raise PolicyError(
             f"the annotation {text!r} is no field of a kind: {error}",
-            place=place,
+            place=f"{owner.__module__}.{owner.__qualname__}.{name}",
             hint="use str, int, float, bool, Quantity, Time (| None), List[...], "
             "Map[...], a Struct or Any",
         ) from error
+
+
+def _evaluate(text: Any, owner: type, names: Mapping[str, Any]) -> Any:
+    if not isinstance(text, str):
+        return text
+    module = getattr(sys.modules.get(owner.__module__), "__dict__", {})
+    around = {**names, owner.__name__: owner}
+    return eval(text, module, around)  # noqa: S307 - the class's own, as typing does it
 
 
 def _to_reader(hint: Any) -> Reader:
@@ -125,36 +162,39 @@ def _to_reader(hint: Any) -> Reader:
         return ANY
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
-        return _to_scalar(tuple(a for a in arguments if a is not types.NoneType))
-    if origin is typing.Literal:
-        return Scalar(tuple({type(value) for value in arguments}))
-    cls = {list: ANY.list_cls, dict: ANY.map_cls}.get(origin or hint, origin or hint)
-    if isinstance(cls, type) and hasattr(cls, "_json"):
-        if not hasattr(cls, "_element"):
-            return Nested(cls)
-        if not arguments:
-            return Nested(cls, getattr(cls, "_default_element", None) or ANY)
-        return Nested(cls, _to_reader(arguments[-1]))
+        hints = tuple(a for a in arguments if a is not types.NoneType)
+        return _to_reader(hints[0]) if len(hints) == 1 else _to_scalar(hints)
+    cls = VIEWS.get(origin or hint, origin or hint)
+    if isinstance(cls, type) and issubclass(cls, View):
+        if arguments:
+            element = _to_reader(arguments[-1])
+            return Nested(_holding(cls, element))  # type: ignore[arg-type] # a class
+        return Nested(cls)
     return _to_scalar((hint,))
+
+
+@cache
+def _holding(cls: type[View], element: Reader) -> type[View]:
+    """Return a list or map class whose elements are read in one way."""
+    members = {"__module__": cls.__module__, "__slots__": (), "_element": element}
+    return types.new_class(cls.__name__, (cls,), exec_body=lambda n: n.update(members))
 
 
 def _to_scalar(hints: tuple[Any, ...]) -> Reader:
     if Any in hints:
         return ANY
-    if len(hints) == 1 and hasattr(hints[0], "_json"):
-        return _to_reader(hints[0])
-    types_: list[type] = []
+    found: list[type] = []
     make = None
     for hint in hints:
         if hint is float:
-            types_ += [float, int]
+            found += [float, int]
         elif hint in {str, int, bool}:
-            types_.append(hint)
-        elif isinstance(hint, type) and issubclass(hint, str):
-            types_ += [str, *getattr(hint, "_numbers", ())]
-            make = hint
+            found.append(hint)
         elif typing.get_origin(hint) is typing.Literal:
-            types_ += {type(value) for value in typing.get_args(hint)}
+            found += {type(value) for value in typing.get_args(hint)}
+        elif isinstance(hint, type) and issubclass(hint, str):
+            found += [str, *getattr(hint, "_numbers", ())]
+            make = hint
         else:
             raise TypeError(f"{hint!r} is not JSON")
-    return Scalar(tuple(types_), make)
+    return Scalar(tuple(found), make)

@@ -1,94 +1,221 @@
-"""A view: a place in a document, which may not be there yet.
+"""View and Record: a place in a document, and what was edited in that document.
 
-What every view shares: where it is, how it finds its JSON, how it makes what is not
-there when something is written. Reading never changes the document.
+The document is edited in place. Before a key of an object changes for the first time,
+the record keeps what was there; of an array it keeps a shallow copy. The patch is
+written from these alone (`writing`); what nobody edited is not looked at.
+
+A view finds its JSON through its parent until there is something, and then holds on to
+it: as in Python, a view of what was replaced or taken out is no part of the document
+any more. A view of nothing, or of something empty, stands for the place itself. Reading
+never changes the document.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
-from admit.errors import ReviewError
-from admit.patch import join
+from admit.errors import PolicyError, ReviewError
+from admit.patch import Operation, join
+from admit.view.writing import ABSENT, Edits, write
 
-if TYPE_CHECKING:
-    from admit.view.record import Record
+__all__ = (
+    "Record",
+    "View",
+    "at",
+    "expectation",
+    "new_view",
+    "set_node",
+    "set_place",
+    "wrong_type",
+)
 
-    Place: TypeAlias = tuple[Record, "View | None", str | None]
+Place: TypeAlias = "tuple[View | Record, str | None]"
 
-__all__ = ("View", "fill", "plain", "raw", "wrong_type")
+_View = TypeVar("_View", bound="View")
 
-# Containers in one another that a value may have. The API server refuses objects nested
-# deeper than its JSON decoder's 10,000; nobody means more than this.
-DEPTH_LIMIT: Final = 200
+
+class Record:
+    """A document, the views on it, and the edits made through them.
+
+    Args:
+        document: a JSON object; edited in place.
+        editable: where it is False, an edit through a view raises `PolicyError`.
+    """
+
+    __slots__ = ("_created", "_document", "_edited", "_edits", "editable", "edits")
+
+    def __init__(self, document: dict[str, Any], *, editable: bool = True) -> None:
+        self._document = document
+        self.editable = editable
+        self.edits = 0
+        self._edits = Edits()
+        # Each container that was edited, by identity, which it keeps its own; with a
+        # view of it, which knows the way there.
+        self._edited: dict[int, tuple[View, Any]] = {}
+        # Parents made for what is written into them: (container, key, was null, made).
+        self._created: list[tuple[dict[str, Any], str, bool, Any]] = []
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document as edited."""
+        if self._created:
+            self._drop_empty()
+        return self._document
+
+    def view(self, cls: type[_View]) -> _View:
+        """Return the document as a kind."""
+        return at(cls, self._document, (self, None))
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the smallest patch that makes these edits, in an order that applies.
+
+        Adds, removes and replaces only, with plain indices: what RFC 6902 and the API
+        server agree on. An edit that was undone leaves nothing, nor does a parent that
+        was made for it.
+        """
+        if not self._edited:
+            return ()
+        document = self.document
+        return write(document, self._edits, self._find_ways())
+
+    def keep_key(self, view: View, node: dict[str, Any], key: str) -> None:
+        """Keep what an object holds at a key, before that changes."""
+        before = self._edits.objects.get(id(node))
+        if before is None:
+            self._edited[id(node)] = (view, node)
+            before = self._edits.objects[id(node)] = {}
+        if key not in before:
+            before[key] = node.get(key, ABSENT)
+
+    def keep_array(self, view: View, node: list[Any]) -> None:
+        """Keep what an array holds, before that changes."""
+        if id(node) not in self._edits.arrays:
+            self._edited[id(node)] = (view, node)
+            self._edits.arrays[id(node)] = node.copy()
+
+    def create(self, view: View, above: dict[str, Any], key: str, node: Any) -> None:
+        """Put in a container for what is to be written into it."""
+        was_null = key in above
+        self.keep_key(view, above, key)
+        above[key] = node
+        self._created.append((above, key, was_null, node))
+
+    def _drop_empty(self) -> None:
+        """Take out the parents that were made for edits since undone."""
+        kept = []
+        for entry in reversed(self._created):
+            above, key, was_null, node = entry
+            if node:
+                kept.append(entry)
+            elif above.get(key) is node:
+                if was_null:
+                    above[key] = None
+                else:
+                    del above[key]
+        self._created = kept[::-1]
+
+    def _find_ways(self) -> dict[int, dict[Any, Any]]:
+        """Return, by container, what in it leads to an edit: by key or by identity."""
+        ways: dict[int, dict[Any, Any]] = {}
+        for view, node in self._edited.values():
+            below = node
+            above, key = view._place
+            while not isinstance(above, Record):
+                children = ways.setdefault(id(above._node), {})
+                step = id(below) if key is None else key
+                if children.get(step) is below:
+                    break
+                children[step] = below
+                below = above._node
+                above, key = above._place
+        return ways
 
 
 class View:
-    """A place in a document: `_place` is (record, parent view, key in it).
+    """A place in a document: `_place` is (parent view, key in it).
 
-    `_node` is the JSON there, None where there is none yet. The key of a list's element
-    is None: it moves.
+    The key of an array's element is None: it moves. The root's parent is its record.
+    `_node` is the JSON there, None where none was found yet.
     """
 
     __slots__ = ("_node", "_place")
     _json: ClassVar[type] = dict
+    # How a list's elements or a map's values are read; a struct has fields instead.
+    _element: ClassVar[Any] = None
     _node: Any
     _place: Place
-
-    @classmethod
-    def _at(cls, node: Any, place: Place) -> Self:
-        view = cls.__new__(cls)
-        _set_node(view, node)
-        _set_place(view, place)
-        return view
 
     def _peek(self) -> Any:
         """Return the JSON here, or None."""
         node = self._node
+        if node:
+            return node
+        parent, key = self._place
+        if key is None or isinstance(parent, Record):
+            return node
+        above = parent._peek()
+        found = None if above is None else above.get(key)
+        if found is None or type(found) is self._json:
+            node = found
+            set_node(self, node)
+        return node
+
+    def _own(self) -> tuple[Record, Any]:
+        """Return the record, and the JSON here to be edited; made if there is none.
+
+        Raises:
+            PolicyError: the document is for looking only (policy author's fault).
+        """
+        record = self._record()
+        if not record.editable:
+            raise PolicyError(
+                f"{self._path() or 'the object'} cannot be edited here",
+                hint="only a handler under @app.mutate edits, and not on DELETE",
+            )
+        record.edits += 1
+        return record, self._make()
+
+    def _make(self) -> Any:
+        node = self._peek()
         if node is None:
-            _, parent, key = self._place
-            if parent is None:
-                return None
-            above = parent._peek()
-            node = None if above is None else above.get(key)
-            if node is not None:
-                self._adopt(node)
+            parent, key = self._place
+            above = parent._make()  # type: ignore[union-attr] # a root is always there
+            if above.get(key) is not None:
+                raise PolicyError(
+                    f"{self._path()} holds something else by now",
+                    hint="take it from its parent again",
+                )
+            node = self._json()
+            self._record().create(parent, above, key, node)  # type: ignore[arg-type]
+            set_node(self, node)
         return node
 
-    def _own(self) -> Any:
-        """Return the JSON here to be edited; make it where there is none."""
-        record, parent, key = self._place
-        node = self._node
-        if node is None or (record.pruned and id(node) in record.pruned):
-            if parent is None:
-                raise AssertionError("a root always has its document")
-            above = parent._own()
-            node = above.get(key)
-            if node is None:
-                node = above[key] = self._json()
-                record.create(node)
-            self._adopt(node)
-        record.touch(self, node)
-        return node
-
-    def _adopt(self, node: Any) -> None:
-        if type(node) is not self._json:
-            raise wrong_type(self._path(), node, self._json)
-        _set_node(self, node)
+    def _record(self) -> Record:
+        place: View | Record = self
+        while not isinstance(place, Record):
+            place = place._place[0]
+        return place
 
     def _path(self) -> str:
         """Return the pointer to here, for messages."""
-        _, parent, key = self._place
-        if parent is None:
+        parent, key = self._place
+        if isinstance(parent, Record):
             return ""
+        return parent._path_to(key, self._node)
+
+    def _path_to(self, key: str | None, value: Any) -> str:
+        """Return the pointer to a value here: at a key, or an element found again."""
         if key is not None:
-            return parent._path() + join((key,))
-        siblings = parent._peek() or ()
-        index = next(
-            (i for i, item in enumerate(siblings) if item is self._node), "removed"
-        )
-        return parent._path() + join((index,))
+            return self._path() + join((key,))
+        for index, element in enumerate(self._peek() or ()):
+            if element is value:
+                return self._path() + join((index,))
+        return self._path() + "/removed"
+
+    @classmethod
+    def _find_copy(cls, key: str) -> Any:
+        """Return how the value of a key is copied when a whole object is put in."""
+        raise NotImplementedError
 
     def __bool__(self) -> bool:
         return bool(self._peek())
@@ -97,10 +224,10 @@ class View:
         return len(self._peek() or ())
 
     def __eq__(self, other: object) -> bool:
-        mine = self._peek()
+        mine = self._peek() or self._json()
         if isinstance(other, View):
-            return bool((mine or self._json()) == (other._peek() or other._json()))
-        return bool((mine or self._json()) == other)
+            return bool(mine == (other._peek() or other._json()))
+        return bool(mine == other)
 
     __hash__ = None  # type: ignore[assignment] # it can be edited
 
@@ -109,87 +236,42 @@ class View:
         return f"<{type(self).__name__} {self._path() or 'object'}{state}>"
 
 
-_set_node = View.__dict__["_node"].__set__  # past __setattr__
-_set_place = View.__dict__["_place"].__set__
+new_view: Final = object.__new__
+set_node: Final = View.__dict__["_node"].__set__  # past __setattr__
+set_place: Final = View.__dict__["_place"].__set__
 
 
-def fill(view: View, node: Any, place: Place) -> None:
-    """Put a view made by its constructor at a place."""
-    _set_node(view, node)
-    _set_place(view, place)
+def at(cls: type[_View], node: Any, place: Place) -> _View:
+    """Return a view of a place."""
+    view = new_view(cls)
+    set_node(view, node)
+    set_place(view, place)
+    return view
 
 
 def wrong_type(path: str, value: object, *expected: type) -> ReviewError:
     """Return the error for an object that is not of its kind's shape."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
-    wanted = " or ".join(
-        dict.fromkeys(names.get(type_, "a number") for type_ in expected)
-    )
-    found = "null" if value is None else names.get(type(value), "a number")
     return ReviewError(
-        f"expected {wanted}, found {found}",
+        expectation(value, *expected),
         place=f"object {path}" if path else "object",
         hint="the object does not have the shape of its kind",
     )
 
 
-def raw(value: Any) -> Any:
-    """Return the plain JSON under a view, as a copy; other values as they are.
-
-    An absent place gives the empty dict or list that it reads as.
-    """
-    if isinstance(value, View):
-        return plain(value, "")
-    return value
+def expectation(value: object, *expected: type) -> str:
+    """Say what was expected and what was found, in JSON's words."""
+    wanted = " or ".join(dict.fromkeys(map(_name, expected)))
+    return f"expected {wanted}, found {_name(type(value))}"
 
 
-def plain(value: Any, path: str, depth: int = 0) -> Any:
-    """Return a value as plain JSON of its own, to be put at a path.
-
-    Raises:
-        TypeError: it is not JSON; the message names the path.
-        ValueError: a number or text that JSON cannot hold, or nested too deeply.
-    """
-    if value is None or value is True or value is False:
-        return value
-    if depth > DEPTH_LIMIT:
-        raise ValueError(f"{path}: nested deeper than {DEPTH_LIMIT}")
-    if isinstance(value, str):
-        return _plain_text(value, path)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{path}: JSON has no {value}")
-        return float(value)
-    if isinstance(value, View):
-        node = value._peek()
-        return plain(value._json() if node is None else node, path, depth)
-    if isinstance(value, dict):
-        return {
-            _plain_key(key, path): plain(child, f"{path}/{key}", depth + 1)
-            for key, child in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [
-            plain(child, f"{path}/{index}", depth + 1)
-            for index, child in enumerate(value)
-        ]
-    raise TypeError(f"{path}: a {type(value).__name__} is not JSON")
+def _name(type_: type) -> str:
+    return _NAMES.get(type_, "a number")
 
 
-def _plain_key(key: object, path: str) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"{path}: a key is a string, not a {type(key).__name__}")
-    return _plain_text(key, path)
-
-
-def _plain_text(text: str, path: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"{path}: JSON text cannot hold a lone surrogate"
-            ) from None
-    return text if type(text) is str else str.__str__(text)
+_NAMES: Final = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    type(None): "null",
+}

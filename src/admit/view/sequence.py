@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from collections.abc import MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
-from admit.view.fields import ANY, Reader
-from admit.view.node import View, plain
+from admit.view.fields import ANY, VIEWS, Reader
+from admit.view.node import View
+from admit.view.plain import take
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ("List",)
 
@@ -21,11 +22,14 @@ class List(View, MutableSequence[T]):
 
     What is put in is copied; what is taken out (`pop`) is no part of the object any
     more. A slice reads as a plain Python list.
+
+    Raises:
+        TypeError: what is put in is no JSON, or not of the declared type.
     """
 
-    __slots__ = ("_element",)
+    __slots__ = ()
     _json: ClassVar[type] = list
-    _element: Reader
+    _element: ClassVar[Reader] = ANY
 
     if TYPE_CHECKING:
 
@@ -35,90 +39,106 @@ class List(View, MutableSequence[T]):
         def __get__(self, view: object, owner: type, /) -> Self: ...
         def __get__(self, view: object, owner: type, /) -> Any: ...
         def __set__(
-            self, view: object, value: Iterable[T | Mapping[str, Any]] | None
+            self, view: object, value: Sequence[T | Mapping[str, Any]] | None
         ) -> None: ...
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
-    def __getitem__(self, index: int | slice) -> T | list[T]:
-        node = self._peek() or []
+    def __getitem__(self, index: int | slice) -> Any:
+        read = self._element.read
         if isinstance(index, slice):
-            return [self._read(value) for value in node[index]]
-        return self._read(node[index])
+            return [read(value, self, None) for value in (self._peek() or ())[index]]
+        return read(self._at(index), self, None)
 
     def __iter__(self) -> Iterator[T]:
+        read = self._element.read
         for value in list(self._peek() or ()):
-            yield self._read(value)
+            yield read(value, self, None)
+
+    def __contains__(self, value: object) -> bool:
+        return any(element == value for element in self)
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
         if isinstance(index, slice):
-            new = [self._plain(item) for item in value]
-            self._own()[index] = new
-            return
-        new_item = self._plain(value)
-        self._check_index(index)
-        self._own()[index] = new_item
+            new = [self._take(element) for element in value]
+            self._edit()[index] = new
+        elif not (isinstance(value, View) and value._peek() is self._at(index)):
+            new_element = self._take(value)
+            self._edit()[index] = new_element
 
     def __delitem__(self, index: int | slice) -> None:
-        if isinstance(index, int):
-            self._check_index(index)
-        if self._peek():
-            del self._own()[index]
+        if not isinstance(index, slice):
+            self._at(index)
+            del self._edit()[index]
+        elif self[index]:
+            del self._edit()[index]
 
     def insert(self, index: int, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value before an index."""
-        new = self._plain(value)
-        self._own().insert(index, new)
+        new = self._take(value)
+        self._edit().insert(index, new)
 
     def append(self, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value at the end."""
-        new = self._plain(value)
-        self._own().append(new)
+        new = self._take(value)
+        self._edit().append(new)
 
     def extend(self, values: Iterable[T | Mapping[str, Any]]) -> None:
         """Put copies of values at the end; of itself too."""
-        new = [self._plain(value) for value in values]
+        new = [self._take(value) for value in values]
         if new:
-            self._own().extend(new)
+            self._edit().extend(new)
 
     def sort(
         self, *, key: Callable[[T], Any] | None = None, reverse: bool = False
     ) -> None:
         """Sort in place, as list.sort; `key` is given what iteration gives."""
-        node = self._peek() or []
-        items = [self._read(value) for value in node]
-        ranks: list[Any] = list(items) if key is None else [key(i) for i in items]
-        order = sorted(range(len(node)), key=ranks.__getitem__, reverse=reverse)
-        if order != list(range(len(node))):
-            owned = self._own()
-            owned[:] = [owned[position] for position in order]
+        elements: list[Any] = list(self)
+        ranks = elements if key is None else [key(element) for element in elements]
+        order = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=reverse)
+        self._reorder(order)
 
     def reverse(self) -> None:
         """Reverse in place."""
-        if len(self) > 1:
-            self._own().reverse()
+        self._reorder(range(len(self))[::-1])
 
     def clear(self) -> None:
         """Take everything out."""
         if self:
-            self._own().clear()
+            self._edit().clear()
 
-    def __contains__(self, value: object) -> bool:
-        return any(item == value for item in self)
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        return [*self, *other]
 
-    def _check_index(self, index: int) -> None:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self._path()} has {len(self)} elements, not [{index}]")
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        return [*other, *self]
 
-    def _read(self, value: Any) -> T:
-        item: T = self._element.read(value, self, None)
-        return item
+    def _edit(self) -> list[Any]:
+        """Return the array to be edited; what it held is kept."""
+        record, node = self._own()
+        record.keep_array(self, node)
+        edited: list[Any] = node
+        return edited
 
-    def _plain(self, value: Any) -> Any:
-        new = plain(value, f"{self._path()}/-")
-        if new is not None or self._element is ANY:
-            self._element.read(new, self, None)
-            return new
-        raise TypeError(f"{self._path()}: null is no element of this list")
+    def _reorder(self, order: Sequence[int]) -> None:
+        if list(order) != list(range(len(order))):
+            node = self._edit()
+            node[:] = [node[position] for position in order]
+
+    def _take(self, value: Any) -> Any:
+        return take(value, self._element.copy, self, "-")
+
+    def _at(self, index: int) -> Any:
+        """Return the JSON of an element."""
+        try:
+            return (self._peek() or ())[index]
+        except IndexError:
+            raise self._no_such_element(index) from None
+
+    def _no_such_element(self, index: int) -> IndexError:
+        return IndexError(f"{self._path()} has {len(self)} elements, not [{index}]")
+
+
+VIEWS[list] = List

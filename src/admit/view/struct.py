@@ -7,11 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from admit.view.fields import ANY, Nested, Reader, Scalar, read_annotation
-from admit.view.node import View, fill, plain
-from admit.view.record import Record
+from admit.view.members import Members
+from admit.view.node import Record, View, new_view, set_node, set_place
+from admit.view.plain import copy_value, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from admit.view.plain import Copy
 
 __all__ = ("Struct", "own_fields")
 
@@ -36,75 +39,78 @@ class _Field:
         if self._reader is None:
             owner, name = self._owner
             self._reader = read_annotation(self._annotation, owner, name, self._names)
-            fast = {Scalar: _ScalarField, Nested: _NestedField}.get(type(self._reader))
+            fast = self._specialised(self._reader)
             if fast is not None:
-                type.__setattr__(owner, name, fast(self))
+                type.__setattr__(owner, name, fast)
         return self._reader
+
+    def _specialised(self, reader: Reader) -> _Field | None:
+        if isinstance(reader, Nested):
+            return _NestedField(self, reader)
+        if isinstance(reader, Scalar) and reader.make is None:
+            return _ScalarField(self, reader)
+        return None
 
     def __get__(self, view: Struct | None, owner: type) -> Any:
         if view is None:
             return self
-        node = view._peek()
+        node = view._node or view._peek()
         value = None if node is None else node.get(self.json_name)
         return self.reader().read(value, view, self.json_name)
 
     def __set__(self, view: Struct, value: Any) -> None:
-        path = f"{view._path()}/{self.json_name}"
-        new = plain(value, path)
-        self.reader().read(new, view, self.json_name)  # refuses another type
-        if new is None:
-            self.__delete__(view)
+        """Put a copy of a value; None and a view of nothing take the field out."""
+        if value is None or (isinstance(value, View) and value._peek() is None):
+            view._drop(self.json_name)
         else:
-            view._own()[self.json_name] = new
+            view._put(self.json_name, value, self.reader())
 
     def __delete__(self, view: Struct) -> None:
-        node = view._peek()
-        if node is not None and self.json_name in node:
-            del view._own()[self.json_name]
+        view._drop(self.json_name)
 
 
 class _ScalarField(_Field):
-    """A field known to hold a scalar."""
+    """A field known to hold a scalar that reads as it is."""
 
-    __slots__ = ("_make", "_types")
+    __slots__ = ("_types",)
 
-    def __init__(self, field: _Field) -> None:
-        reader = field.reader()
-        if not isinstance(reader, Scalar):
-            raise AssertionError("chosen by the reader's type")  # noqa: TRY004
+    def __init__(self, field: _Field, reader: Scalar) -> None:
         self._reader, self.json_name = reader, field.json_name
-        self._types, self._make = reader.types, reader.make
+        self._types = reader.types
 
     def __get__(self, view: Struct | None, owner: type) -> Any:
         if view is None:
             return self
-        node = view._node
+        node = view._node or view._peek()
         if node is None:
-            node = view._peek()
-            if node is None:
-                return None
+            return None
         value = node.get(self.json_name)
-        if type(value) in self._types and self._make is None:
+        if type(value) in self._types:
             return value
-        return self._reader.read(value, view, self.json_name)  # type: ignore[union-attr]
+        return self.reader().read(value, view, self.json_name)
 
 
 class _NestedField(_Field):
     """A field known to hold a struct, list or map."""
 
-    __slots__ = ()
+    __slots__ = ("_cls", "_json")
 
-    def __init__(self, field: _Field) -> None:
-        self._reader, self.json_name = field.reader(), field.json_name
+    def __init__(self, field: _Field, reader: Nested) -> None:
+        self._reader, self.json_name = reader, field.json_name
+        self._cls, self._json = reader.cls, reader.cls._json
 
     def __get__(self, view: Struct | None, owner: type) -> Any:
         if view is None:
             return self
-        node = view._node
-        if node is None:
-            node = view._peek()
+        node = view._node or view._peek()
         value = None if node is None else node.get(self.json_name)
-        return self._reader.read(value, view, self.json_name)  # type: ignore[union-attr]
+        if type(value) is not self._json and value is not None:
+            return self.reader().read(value, view, self.json_name)  # refuses it
+        # What `at` does, written out: most of what policies do passes here.
+        child = new_view(self._cls)
+        set_node(child, value)
+        set_place(child, (view, self.json_name))
+        return child
 
 
 def _to_json_name(name: str) -> str:
@@ -140,7 +146,7 @@ class _StructType(type):
         return super().__new__(mcs, name, bases, namespace, **options)
 
 
-class Struct(View, metaclass=_StructType):
+class Struct(Members, metaclass=_StructType):
     """A JSON object whose fields are declared as annotations.
 
         class CronTabSpec(Struct):
@@ -155,7 +161,8 @@ class Struct(View, metaclass=_StructType):
     Raises:
         AttributeError: there is no such field; names the class and the nearest field.
         ReviewError: the JSON there is not of the declared type (caller's fault).
-        TypeError: what is assigned is not JSON.
+        TypeError: what is assigned is no JSON, or not of the declared type.
+        ValueError: what is assigned has a number or text that JSON cannot hold.
     """
 
     if TYPE_CHECKING:
@@ -174,57 +181,63 @@ class Struct(View, metaclass=_StructType):
 
     def __init__(self, document: Mapping[str, Any] | None = None) -> None:
         """View a plain dict, for itself: ``Pod({"metadata": {"name": "web"}})``."""
-        copy = plain(dict(document or {}), "")
-        fill(self, copy, (Record(copy), None, None))
+        copy = take({} if document is None else document, copy_value)
+        if not isinstance(copy, dict):
+            raise TypeError(f"{type(self).__name__} is made of an object")
+        set_node(self, copy)
+        set_place(self, (Record(copy), None))
 
     if not TYPE_CHECKING:  # a type checker refuses a misspelt field by itself
 
         def __getattr__(self, name: str) -> Any:
-            raise _no_such_field(type(self), name)
+            raise _FieldError(type(self), name)
 
         def __setattr__(self, name: str, value: Any) -> None:
             field = getattr(type(self), name, None)
             if not isinstance(field, _Field):
-                raise _no_such_field(type(self), name)
+                raise _FieldError(type(self), name)
             field.__set__(self, value)
 
         def __delattr__(self, name: str) -> None:
             field = getattr(type(self), name, None)
             if not isinstance(field, _Field):
-                raise _no_such_field(type(self), name)
+                raise _FieldError(type(self), name)
             field.__delete__(self)
 
-    def __getitem__(self, key: str) -> Any:
-        node = self._peek()
-        if node is None or key not in node:
-            raise KeyError(key)
-        return self._reader_of(key).read(node[key], self, key)
-
     def __setitem__(self, key: str, value: Any) -> None:
-        new = plain(value, f"{self._path()}/{key}")
-        self._reader_of(key).read(new, self, key)
-        self._own()[key] = new
+        field = self._find_field(key)
+        if field is None:
+            self._put(key, value, ANY)
+        else:
+            field.__set__(self, value)
 
-    def __delitem__(self, key: str) -> None:
-        node = self._peek()
-        if node is None or key not in node:
-            raise KeyError(key)
-        del self._own()[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in (self._peek() or ())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._peek() or ()))
+    def __bool__(self) -> bool:
+        """Tell whether it is there; ``emptyDir: {}`` is."""
+        return self._peek() is not None
 
     def __dir__(self) -> list[str]:
         return _field_names(type(self))
 
-    def _reader_of(self, key: str) -> Reader:
-        field = getattr(type(self), key, None)
-        if isinstance(field, _Field) and field.json_name == key:
-            return field.reader()
-        return ANY
+    @classmethod
+    def _find_field(cls, key: str) -> _Field | None:
+        """Return the field with this name in JSON."""
+        if not isinstance(key, str):
+            return None
+        for name in (key, f"{key}_", key.replace("-", "_"), f"{key[1:]}_"):
+            field = getattr(cls, name, None)
+            if isinstance(field, _Field) and field.json_name == key:
+                return field
+        return None
+
+    @classmethod
+    def _reader_of(cls, key: str) -> Reader:
+        field = cls._find_field(key)
+        return ANY if field is None else field.reader()
+
+    @classmethod
+    def _find_copy(cls, key: str) -> Copy:
+        copy = cls._reader_of(key).copy
+        return lambda value, trail: None if value is None else copy(value, trail)
 
 
 def own_fields(cls: type) -> dict[str, _Field]:
@@ -241,8 +254,11 @@ class _FieldError(AttributeError):
 
     admit_safe = True
 
+    def __init__(self, cls: type, missing: str) -> None:
+        super().__init__()
+        self._cls, self._missing = cls, missing
 
-def _no_such_field(cls: type, name: str) -> AttributeError:
-    near = difflib.get_close_matches(name, _field_names(cls), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return _FieldError(f"{cls.__name__} has no field {name!r}{hint}")
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self._missing, _field_names(self._cls), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"{self._cls.__name__} has no field {self._missing!r}{hint}"

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
-from admit.view.fields import ANY, Reader
-from admit.view.node import View, plain
+from admit.view.fields import ANY, VIEWS, Reader
+from admit.view.members import Members
 
 __all__ = ("Map",)
 
 T = TypeVar("T")
 
 
-class Map(View, MutableMapping[str, T]):
-    """A JSON object that behaves as a Python dict of views or scalars."""
+class Map(Members, MutableMapping[str, T]):
+    """A JSON object that behaves as a Python dict of views or scalars.
 
-    __slots__ = ("_element",)
+    What is put in is copied; what is taken out (`pop`) is no part of the object any
+    more.
+
+    Raises:
+        TypeError: what is put in is no JSON, or not of the declared type.
+    """
+
+    __slots__ = ()
     _json: ClassVar[type] = dict
-    _element: Reader
+    _element: ClassVar[Reader] = ANY
 
     if TYPE_CHECKING:
 
@@ -31,35 +38,31 @@ class Map(View, MutableMapping[str, T]):
             self, view: object, value: Mapping[str, T | Mapping[str, Any]] | None
         ) -> None: ...
 
-    def __getitem__(self, key: str) -> T:
-        node = self._peek()
-        if node is None or key not in node:
-            raise KeyError(key)
-        value: T = self._element.read(node[key], self, key)
-        return value
-
     def __setitem__(self, key: str, value: T | Mapping[str, Any]) -> None:
-        if not isinstance(key, str):
-            raise TypeError(
-                f"{self._path()}: a key is a string, not a {type(key).__name__}"
-            )
-        new = plain({key: value}, self._path())[key]
-        if new is None and self._element is not ANY:
-            raise TypeError(f"{self._path()}/{key}: null is no value of this map")
-        self._element.read(new, self, key)
-        self._own()[key] = new
+        self._put(key, value, self._element)
 
-    def __delitem__(self, key: str) -> None:
-        node = self._peek()
-        if node is None or key not in node:
-            raise KeyError(key)
-        del self._own()[key]
+    if TYPE_CHECKING:
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._peek() or ()))
+        def __getitem__(self, key: str) -> T: ...
 
-    def __contains__(self, key: object) -> bool:
-        return key in (self._peek() or ())
+    else:  # typed by what they stand for
+
+        def get(self, key: str, default: Any = None) -> Any:
+            """Return a value, or the default where there is none."""
+            node = self._peek()
+            if node is None or key not in node:
+                return default
+            return self._element.read(node[key], self, key)
+
+        def setdefault(self, key: str, default: Any = None) -> Any:
+            """Return a value; put the default there first where there is none."""
+            if key not in self:
+                self[key] = default
+            return self[key]
+
+    @classmethod
+    def _reader_of(cls, key: str) -> Reader:  # noqa: ARG003 - all are read alike
+        return cls._element
 
     def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)
@@ -70,3 +73,6 @@ class Map(View, MutableMapping[str, T]):
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return {**other, **self}
+
+
+VIEWS[dict] = Map
