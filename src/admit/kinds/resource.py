@@ -195,7 +195,7 @@ class ResourceList(Map[Quantity]):
             raise _no_such_amount(name)
 
         def __setattr__(self, name, value):  # noqa: ANN001, ANN204
-            if name not in _AMOUNTS and name != "_element":
+            if name not in _AMOUNTS:
                 raise _no_such_amount(name)
             super().__setattr__(name, value)
 
