@@ -293,7 +293,14 @@ def test_apps_that_were_given_one_path_are_refused_with_both_places(
     with pytest.raises(ConfigError) as caught:
         load_policies(str(tmp_path))
     assert caught.value.place == f"{tmp_path / 'b.py'}:3"
-    assert f"first at {tmp_path / 'a.py'}:3" in caught.value.message
+    assert f"first at {tmp_path / 'a.py'}:3 has it" in caught.value.message
+
+
+def test_paths_that_make_one_webhook_name_are_refused(tmp_path: Path) -> None:
+    second = app("x", path="/a/b", policy="second").partition("@")[2]
+    file = write(tmp_path / "policies.py", app("x", path="/a-b") + f"@{second}")
+    with pytest.raises(ConfigError, match=r"the webhook name a-b\.x\."):
+        load_policies(str(file))
 
 
 def test_apps_of_one_name_are_refused(tmp_path: Path) -> None:

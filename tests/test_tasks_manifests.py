@@ -278,6 +278,15 @@ def test_labels_on_which_all_agree_become_a_selector(
     assert webhook["objectSelector"] == selector
 
 
+def test_labels_on_connect_are_told_to_be_in_vain(tmp_path: Path) -> None:
+    report = generate(
+        tmp_path,
+        HEAD + '@app.validate(operations=["CONNECT"], resources=["pods/exec"], '
+        'labels="a=b")\ndef x(any: Resource): ...\n',
+    )
+    assert "x is never asked on CONNECT" in report.notes[-1]
+
+
 def test_when_becomes_a_match_condition(tmp_path: Path) -> None:
     webhook = entry(
         tmp_path,

@@ -233,7 +233,7 @@ def _mount(found: Sequence[tuple[App, str]]) -> tuple[Mounted, ...]:
     """Give every endpoint a path of its own.
 
     Raises:
-        ConfigError: two apps have one name, or were given one path; names both places.
+        ConfigError: two apps have one name, or two endpoints one path; both places.
     """
     names: dict[str, str] = {}
     for app, place in found:
@@ -274,15 +274,20 @@ def _move(endpoint: Endpoint, app: App) -> Endpoint:
     return replace(endpoint, path=f"/{app.name}{endpoint.path}")
 
 
-def _check_paths(mounted: Iterable[Mounted]) -> None:
-    seen: dict[str, Endpoint] = {}
-    for one in mounted:
-        for endpoint in one.endpoints:
-            other = seen.setdefault(endpoint.path, endpoint)
+def _check_paths(mounted: Sequence[Mounted]) -> None:
+    """Refuse what two endpoints cannot share.
+
+    Names of webhooks too: ``/mutate-x`` and ``/mutate/x`` make the same.
+    """
+    for what in ("path", "webhook_name"):
+        seen: dict[str, Endpoint] = {}
+        for endpoint in (e for one in mounted for e in one.endpoints):
+            value = getattr(endpoint, what)
+            other = seen.setdefault(value, endpoint)
             if other is not endpoint:
                 raise ConfigError(
-                    f"the path {endpoint.path} is another app's already: "
-                    f"{other.handlers[0].name} at {other.handlers[0].place}",
+                    f"the {what.replace('_', ' ')} {value} is taken: "
+                    f"{other.handlers[0].name} at {other.handlers[0].place} has it",
                     place=endpoint.handlers[0].place,
                     hint="give one of them another path=",
                 )

@@ -286,15 +286,19 @@ def _select_objects(handlers: Sequence[Handler]) -> LabelSelector:
 
 
 def _find_notes(handlers: Sequence[Handler], system: set[str]) -> tuple[str, ...]:
+    notes = [
+        f"{handler.name} is never asked on CONNECT: what is sent there has no labels"
+        for handler in handlers
+        if handler.selector is not None and "CONNECT" in handler.options.operations
+    ]
     insisted = sorted(_insisted(handlers) & system)
     others = [handler.name for handler in handlers if not handler.options.namespaces]
-    if not insisted or not others:
-        return ()
-    note = (
-        f"a policy names {', '.join(insisted)}, so {', '.join(others)} in the same "
-        "webhook entry is asked there too; give one of them another path="
-    )
-    return (note,)
+    if insisted and others:
+        notes.append(
+            f"a policy names {', '.join(insisted)}, so {', '.join(others)} in the same "
+            "webhook entry is asked there too; give one of them another path="
+        )
+    return tuple(notes)
 
 
 class _Pattern(NamedTuple):
