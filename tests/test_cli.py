@@ -53,7 +53,7 @@ def test_every_help_has_an_example_and_the_common_options(command: str) -> None:
 
 
 def test_a_misspelt_command_is_answered_with_the_nearest() -> None:
-    result = invoke("reviw")
+    result = invoke("reviews")
     assert result.exit_code == 2
     assert "Did you mean 'review'?" in result.stderr
     assert invoke("zzz").exit_code == 2

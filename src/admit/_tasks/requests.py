@@ -94,9 +94,9 @@ class Wish:
 
     def user_info(self) -> UserInfo:
         """Return the user as the API server sees them."""
-        groups = list(self.groups)
+        groups: list[str] = [*self.groups]
         if not self.user and not groups:
-            groups = list(USER_GROUPS)
+            groups += USER_GROUPS
         kind, _, rest = self.user.removeprefix("system:").partition(":")
         if kind == "serviceaccount" and ":" in rest:
             namespace = rest.partition(":")[0]
