@@ -237,6 +237,7 @@ def test_a_subresource_is_asked_for_by_name(
             ],
         ),
         (Wish(user="system:serviceaccount"), "system:serviceaccount", None),
+        (Wish(user="serviceaccount:ci:bot"), "serviceaccount:ci:bot", None),
     ],
 )
 def test_users_have_the_groups_that_the_api_server_gives_them(

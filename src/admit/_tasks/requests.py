@@ -97,9 +97,9 @@ class Wish:
         groups: list[str] = [*self.groups]
         if not self.user and not groups:
             groups += USER_GROUPS
-        kind, _, rest = self.user.removeprefix("system:").partition(":")
-        if kind == "serviceaccount" and ":" in rest:
-            namespace = rest.partition(":")[0]
+        account = re.fullmatch(r"system:serviceaccount:([^:]+):[^:]+", self.user)
+        if account is not None:
+            namespace = account[1]
             groups += ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
         if AUTHENTICATED not in groups:
             groups.append(AUTHENTICATED)
