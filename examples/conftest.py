@@ -16,12 +16,12 @@ HERE = Path(__file__).parent
 
 class _Example(pytest.Module):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        sys.modules.pop("policies", None)
         sys.path.insert(0, str(self.path.parent))
         try:
             yield from super().collect()
         finally:
             sys.path.remove(str(self.path.parent))
+            sys.modules.pop("policies", None)
 
 
 def pytest_pycollect_makemodule(

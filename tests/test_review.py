@@ -195,7 +195,7 @@ def test_an_object_that_is_none_has_a_place(value: object) -> None:
 
 
 def test_an_object_nested_too_deeply_has_a_place() -> None:
-    deep = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     body = review_body(0).replace(b'"object": 0', b'"object": ' + deep)
     with pytest.raises(ReviewError, match="nested too deeply"):
         _ = decode_review(body).request.object

@@ -185,7 +185,7 @@ BROKEN = [
     ("import sys\nsys.exit('bye')\n", PolicyError, "policies.py:2", "SystemExit: bye"),
     ("from admit import App\nApp('Bad')\n", PolicyError, "policies.py:2", "lower-case"),
     (app("x").replace(": Pod", ""), PolicyError, "policies.py:3", "no annotation"),
-    ("def f():\n  import re\n  re.compile('(')\nf()\n", PolicyError, ":3", "error"),
+    ("def f():\n  import re\n  re.compile('(')\nf()\n", PolicyError, ":3", "missing )"),
     ("x = 1\n", ConfigError, "policies.py", "no App"),
     ("from admit import App\napp = App('x')\n", ConfigError, "policies.py", "no pol"),
 ]

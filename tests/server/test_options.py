@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 from typing import Any
 
@@ -42,9 +43,9 @@ def test_a_setting_out_of_range_is_refused_by_name(name: str, value: Any) -> Non
 
 
 def test_every_setting_is_explained_in_the_order_of_its_fields() -> None:
-    text = ServeOptions.__doc__ or ""
+    text = inspect.getdoc(ServeOptions) or ""
     names = [field.name for field in dataclasses.fields(ServeOptions)]
-    assert all(f"\n        {name}: " in text for name in names)
+    assert all(f"\n    {name}: " in text for name in names)
 
 
 def test_an_idle_connection_outlives_the_api_servers_own_patience() -> None:
