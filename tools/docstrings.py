@@ -110,11 +110,12 @@ def split(text: str) -> Iterator[str]:
 
 def assigned(name: str, home: str) -> str:
     """What a module's name is set to, and the string below, which Python forgets."""
-    statements = ast.parse(inspect.getsource(importlib.import_module(home))).body
+    source = inspect.getsource(importlib.import_module(home))
+    statements = ast.parse(source).body
     for statement, after in itertools.pairwise([*statements, ast.Pass()]):
         targets = getattr(statement, "targets", [getattr(statement, "target", None)])
         if any(isinstance(each, ast.Name) and each.id == name for each in targets):
-            code = f"```python\n{ast.unparse(statement)}\n```\n"
+            code = f"```python\n{ast.get_source_segment(source, statement)}\n```\n"
             is_text = isinstance(after, ast.Expr) and isinstance(
                 after.value, ast.Constant
             )
