@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from admit import App, Deny, HandlerError, Pod
+from admit.telemetry.logged import LEVELS, logged
 from tests.pages import ROOT, blocks, matches, needs_cluster, pages, walking
+from tests.reviews import ask, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ALONE = [page for page in pages() if not needs_cluster(page)]
 
@@ -52,6 +61,37 @@ def test_the_tables_are_those_of_the_code() -> None:
     command = [sys.executable, str(script), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_field_of_a_log_line_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "logs.md").read_text()
+    lines: list[dict[str, Any]] = []
+
+    class Kept:
+        def hears(self, level: int) -> bool:
+            return level >= 0
+
+        def say(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
+            lines.append({"time": 0, "level": level, "message": message, **fields})
+
+    app = App("logged")
+
+    @app.validate
+    def refuses(pod: Pod) -> None:
+        if not pod.metadata.name:
+            raise ValueError
+        raise Deny("no")
+
+    (endpoint,) = app.endpoints()
+    watched = logged(endpoint, Kept())
+    for given in (pod(), pod() | {"metadata": {}}):
+        with contextlib.suppress(HandlerError):
+            asyncio.run(watched(ask(given)))
+    assert [line["verdict"] for line in lines] == ["deny", "error"]
+    for name in {name for line in lines for name in line}:
+        assert f"`{name}`" in page
+    for verdict in LEVELS:
+        assert f"`{verdict}`" in page
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*/policies.py")))
