@@ -100,6 +100,15 @@ def test_an_examples_page_shows_its_policies(example: Path) -> None:
     assert example.read_text() in page.read_text()
 
 
+def test_what_the_architecture_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.split("## Where would I change")[1]
+    named = re.findall(r"`([\w/]+(?:/|\.py)|[\w/]*/[\w*]+\.py)`", table)
+    assert named
+    for name in named:
+        assert [*ROOT.glob(name), *(ROOT / "src" / "admit").glob(name)], name
+
+
 def test_every_make_target_is_in_the_readme_or_contributing() -> None:
     makefile = (ROOT / "Makefile").read_text()
     told = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
