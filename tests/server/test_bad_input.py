@@ -161,6 +161,11 @@ HTTP = {
         200,
         CLOSES,
     ),
+    "refused before the body that is announced": (
+        request(REVIEW, "/nowhere", "Expect: 100-continue")[: -len(REVIEW)],
+        404,
+        CLOSES,
+    ),
     "unknown expectation": (request(REVIEW, "/validate", "Expect: tea"), 200, SURVIVES),
 }
 

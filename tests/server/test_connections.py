@@ -75,6 +75,25 @@ def test_pipelined_requests_wait_for_the_one_before(authority: Authority) -> Non
         assert client.is_closed()
 
 
+def test_no_more_is_read_than_can_be_answered(authority: Authority) -> None:
+    gate, count = Gate(), 30_000
+    endpoints = {"/slow": Stub(gate), "/fast": Stub(suspends=False)}
+    with serving(authority, endpoints) as served, connected(served) as client:
+        client.send(request(ALLOWED, "/slow"))
+        gate.arrived.acquire()
+        data = get("/nowhere") * count
+        sender = threading.Thread(target=client.send, args=(data,))
+        sender.start()
+        (connection,) = served.server._site.connections
+        wait_for(lambda: not connection._transport.is_reading())
+        assert 0 < len(connection._queue) < 3000
+        gate.open.set()
+        assert client.read().status == 200
+        for _ in range(count):
+            assert client.read().status == 404
+        sender.join()
+
+
 def test_asyncios_own_loop_serves_too(authority: Authority) -> None:
     gate = Gate()
     endpoints = {"/slow": Stub(gate), "/fast": Stub(suspends=False)}
@@ -95,7 +114,7 @@ def test_a_client_that_leaves_cancels_its_review(authority: Authority) -> None:
     gate = Gate()
     with serving(authority, {"/slow": Stub(gate)}) as served:
         with connected(served) as client:
-            client.send(request(ALLOWED, "/slow"))
+            client.send(request(ALLOWED, "/slow?timeout=1h"))
             gate.arrived.acquire()
         assert gate.cancelled.wait(20)
         wait_for(lambda: served.counts.in_flight == 0)
@@ -170,7 +189,9 @@ SHORT: dict[str, Any] = {
 def test_a_slow_sender_is_told_408(
     start: bytes, part: str, authority: Authority
 ) -> None:
-    with serving(authority, **SHORT) as served, connected(served) as client:
+    other = "body" if part == "headers" else "header"
+    options = SHORT | {f"{other}_seconds": 1000.0}
+    with serving(authority, **options) as served, connected(served) as client:
         client.send(start)
         if start.startswith(b"GET"):
             assert client.read().status == 200
@@ -201,10 +222,10 @@ def test_a_client_that_never_shakes_hands_is_let_go(authority: Authority) -> Non
 
 def test_a_slow_reader_is_cut_off(authority: Authority) -> None:
     with (
-        serving(authority, write_seconds=0.3) as served,
+        serving(authority, write_seconds=0.3, header_seconds=1000.0) as served,
         connected(served) as client,
     ):
-        client.sock.settimeout(5)
+        client.sock.settimeout(20)
         with pytest.raises(OSError):  # noqa: PT012 - any of the sends
             for _ in range(100_000):
                 client.send(get("/nowhere") * 100)
@@ -216,6 +237,7 @@ def test_a_reader_that_catches_up_gets_every_reply(authority: Authority) -> None
     with serving(authority) as served, connected(served) as client:
         sender = threading.Thread(target=client.send, args=(get("/nowhere") * count,))
         sender.start()
+        wait_for(lambda: bool(served.server._site.connections))
         (connection,) = served.server._site.connections
         wait_for(lambda: not connection._writable)
         for _ in range(count):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ class Running:
     authority: Authority
     log_file: Path
     connections: list[Any] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
 
     @property
     def log(self) -> str:
@@ -106,6 +108,7 @@ class Running:
         path: str = "/validate",
         connection: http.client.HTTPSConnection | None = None,
     ) -> tuple[int, Any]:
+        self.asked[path] += 1
         connection = connection or self.connect()
         connection.request("POST", path, body)
         response = connection.getresponse()
@@ -118,6 +121,12 @@ class Running:
         """The process that answers a new connection."""
         _, review = self.ask(path="/worker")
         return int(review["response"]["status"]["message"].split()[0])
+
+    def total(self) -> float:
+        """How many reviews `/worker` has had, says the metrics page."""
+        webhook = "worker.pod-labels.example.com"
+        key = (("operation", "CREATE"), ("verdict", "deny"), ("webhook", webhook))
+        return scrape(self.look("/metrics")[1]).get(("admit_reviews_total", key), 0)
 
     def worker_processes(self) -> set[int]:
         pid = self.process.pid
@@ -241,21 +250,11 @@ def test_workers_share_the_work_and_add_up(
     with running(authority, tmp_path, workers=3) as served:
         workers = served.worker_processes()
         assert len(workers) == 3
-        asked = 0
         seen = set[int]()
         while seen != workers:
             seen.add(served.worker())
-            asked += 1
         assert served.process.pid not in seen
-        webhook = "worker.pod-labels.example.com"
-        key = (("operation", "CREATE"), ("verdict", "deny"), ("webhook", webhook))
-
-        def total() -> float:
-            status, text = served.look("/metrics")
-            assert status == 200
-            return scrape(text)["admit_reviews_total", key]
-
-        served.wait_until(lambda: total() == asked)
+        served.wait_until(lambda: served.total() == served.asked["/worker"])
         status, text = served.look("/readyz")
         assert status == 200
         assert text.count("[+] worker") == 9
@@ -274,10 +273,9 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(
             _, review = served.ask(path="/worker", connection=connection)
             message = review["response"]["status"]["message"]
             connections[int(message.split()[0])] = connection
-        asked = 0
         while served.worker() != first:
-            asked += 1
-        time.sleep(0.7)  # until the next report
+            pass
+        served.wait_until(lambda: served.total() == served.asked["/worker"])
         os.kill(first, signal.SIGKILL)
         for _ in range(20):
             assert served.ask(connection=connections[second])[0] == 200
@@ -285,6 +283,7 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(
         served.wait_until(lambda: len(served.worker_processes()) == 2)
         served.wait_until(served.is_ready)
         served.wait_until(lambda: served.worker() not in {first, second})
+        served.wait_until(lambda: served.total() == served.asked["/worker"])
         found = scrape(served.look("/metrics")[1])
         assert found["admit_worker_restarts_total", ()] == 1
         lines = [json.loads(line) for line in served.log.splitlines()]
