@@ -93,12 +93,25 @@ def test_what_the_api_server_always_sends_is_always_written() -> None:
 
 
 def test_the_object_stays_raw_until_it_is_read() -> None:
-    body = review_body(pod()).replace(b'"nginx:1.29"', b'"\xff"')
-    request = decode_review(body).request
-    assert bytes(request.raw_object).startswith(b"{")
-    with pytest.raises(ReviewError, match="invalid UTF-8") as caught:
+    request = ask([1])
+    assert bytes(request.raw_object) == b"[1]"
+    with pytest.raises(ReviewError, match="expected an object or null") as caught:
         _ = request.object
     assert caught.value.place == "$.request.object"
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"\\ud800", b"\\uD800x"])
+def test_text_that_is_none_is_refused_although_nobody_reads_it(text: bytes) -> None:
+    body = review_body(pod()).replace(b'"nginx:1.29"', b'"' + text + b'"')
+    with pytest.raises(ReviewError, match="not JSON"):
+        decode_review(body)
+
+
+def test_text_beyond_ascii_is_text() -> None:
+    body = review_body(pod()).replace(b"nginx:1.29", "é \\ud83d\\ude00".encode())
+    document = decode_review(body).request.object
+    assert document is not None
+    assert document["spec"]["containers"][0]["image"] == "é 😀"
 
 
 def test_the_object_is_decoded_once() -> None:
@@ -120,7 +133,7 @@ WRONG: list[tuple[str, bytes, str, str]] = [
     ("NaN", b'{"kind": NaN}', "$", "not JSON"),
     ("lone surrogate", b'{"kind": "\\ud800"}', "$", "not JSON"),
     ("invalid UTF-8", b'{"kind": "\xff"}', "$", "invalid UTF-8"),
-    ("invalid UTF-8 key", b'{"\xff": 1}', "$.kind", "expected an AdmissionReview"),
+    ("invalid UTF-8 key", b'{"\xff": 1}', "$", "invalid UTF-8"),
     ("100,000 arrays deep", b"[" * 100_000, "$", ""),
     ("100,000 objects deep", b'{"a":' * 100_000, "$", "nested too deeply"),
     ("no kind", b"{}", "$.kind", "got no apiVersion, no kind"),

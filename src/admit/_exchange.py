@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -153,14 +154,19 @@ async def exchange(
         reviewer: decides; if it has an attribute `suspends` that is False, this
             coroutine never suspends either.
         body: an AdmissionReview as JSON.
-        deadline: in seconds of the running loop's clock; None waits for ever.
+        deadline: in seconds of the running loop's clock, which is the monotonic one;
+            None waits for ever.
     """
     try:
         review = decode_review(body)
-        if deadline is None:
+        if deadline is None or not getattr(reviewer, "suspends", True):
             response = await reviewer(review.request)
+            # A computation cannot be cancelled; when it ends too late, it is too late.
+            if deadline is not None and monotonic() > deadline:
+                raise TimeoutError
         else:
-            response = await _decide_in_time(reviewer, review.request, deadline)
+            async with asyncio.timeout_at(deadline):
+                response = await reviewer(review.request)
         if response.patch and response.allowed:
             _check_patch(review.request, response)
         return Reply(
@@ -209,22 +215,6 @@ def read_timeout(text: str | None, default_seconds: float) -> float:
         )
     seconds = min(seconds, LONGEST_SECONDS)
     return max(0.0, seconds - min(MARGIN_SECONDS, MARGIN_SHARE * seconds))
-
-
-async def _decide_in_time(
-    reviewer: Reviewer, request: AdmissionRequest, deadline: float
-) -> AdmissionResponse:
-    """Decide before the deadline: what can wait is cancelled at it.
-
-    A computation cannot be cancelled; when it ends too late the answer is the same.
-    """
-    if getattr(reviewer, "suspends", True):
-        async with asyncio.timeout_at(deadline):
-            return await reviewer(request)
-    response = await reviewer(request)
-    if asyncio.get_running_loop().time() > deadline:
-        raise TimeoutError
-    return response
 
 
 def _who_was_running(error: TimeoutError) -> str:

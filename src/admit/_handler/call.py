@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from admit.errors import AdmitError, Deny, HandlerError, PolicyError, ReviewError
-from admit.review import PolicyResult, check_audit_key
+from admit.review import PolicyResult, check_audit_key, decode_members
 from admit.view import Record
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Decision:
 
     __slots__ = (
         "audit",
+        "before",
         "denials",
         "edited",
-        "old",
         "record",
         "request",
         "results",
@@ -71,14 +71,15 @@ class Decision:
     ) -> None:
         self.request = request
         self.running = running
-        new, old = request.object, request.old_object
+        new = decode_members(request.raw_object, "$.request.object")
+        old = decode_members(request.raw_old_object, "$.request.oldObject")
         # What a DELETE is about is the object that goes; nothing of it can be edited.
         self.record = Record(
             (old if new is None else new) or {},
             editable=mutating and new is not None,
         )
         self.edited = self.record
-        self.old = old
+        self.before = None if old is None else Record(old, editable=False)
         self.warnings: list[str] = []
         self.audit: dict[str, str] = {}
         self.denials: list[tuple[Handler, Deny]] = []
@@ -99,7 +100,10 @@ class Decision:
             handler.matches_namespace(self.request.namespace)
             and (
                 handler.selector is None
-                or handler.matches_labels(self.record.document, self.old)
+                or handler.matches_labels(
+                    self.record.document,
+                    None if self.before is None else self.before.document,
+                )
             )
             and not self._is_leaving(handler)
         )
@@ -116,19 +120,18 @@ class Decision:
     def arguments(self, handler: Handler, record: Record) -> dict[str, Any]:
         """Return what a handler asked for, by parameter name."""
         return {
-            name: self._argument(handler, source, record)
+            name: record.view(handler.kind_for(self.request))
+            if source == "object"
+            else self._argument(handler, source)
             for name, source in handler.signature.parameters
         }
 
-    def _argument(self, handler: Handler, source: str, record: Record) -> Any:
+    def _argument(self, handler: Handler, source: str) -> Any:
         match source:
-            case "object":
-                return record.view(handler.kind_for(self.request))
             case "old":
-                if self.old is None:
+                if self.before is None:
                     return None
-                old = Record(self.old, editable=False)
-                return old.view(handler.kind_for(self.request))
+                return self.before.view(handler.kind_for(self.request))
             case "request":
                 return self.request
             case "warn":
@@ -187,7 +190,10 @@ async def call(handler: Handler, decision: Decision) -> None:
     if handler.mutating:
         await _mutate(handler, decision)
         return
-    denials = await _ask(handler, decision, decision.record)
+    if handler.style == "sync":
+        denials = _ask_now(handler, decision, decision.record)
+    else:
+        denials = await _ask(handler, decision, decision.record)
     if not denials:
         decision.add(handler, "allow")
         return
@@ -202,13 +208,13 @@ async def call(handler: Handler, decision: Decision) -> None:
 
 async def _ask_before(handler: Handler, decision: Decision) -> set[str]:
     """Return the denials that the old object earns; what else is said of it is lost."""
-    old, ratchet = decision.old, handler.options.ratchet
-    if old is None or decision.request.operation != "UPDATE" or not ratchet:
+    before, ratchet = decision.before, handler.options.ratchet
+    if before is None or decision.request.operation != "UPDATE" or not ratchet:
         return set()
     warnings, audit = decision.warnings, decision.audit
     decision.warnings, decision.audit = [], {}
     try:
-        denials = await _ask(handler, decision, Record(old, editable=False))
+        denials = await _ask(handler, decision, before)
     except (HandlerError, ReviewError):
         return set()  # no answer about the old object excuses nothing
     finally:
@@ -236,16 +242,21 @@ async def _mutate(handler: Handler, decision: Decision) -> None:
         decision.add(handler, "allow")
 
 
+def _ask_now(handler: Handler, decision: Decision, record: Record) -> list[Deny]:
+    """Call a handler that only computes, and say so to the watchdog."""
+    running = decision.running
+    running.handler = handler
+    running.count += 1
+    try:
+        return _run(handler, decision.arguments(handler, record))
+    finally:
+        running.handler = None
+
+
 async def _ask(handler: Handler, decision: Decision, record: Record) -> list[Deny]:
-    arguments = decision.arguments(handler, record)
     if handler.style == "sync":
-        running = decision.running
-        running.handler = handler
-        running.count += 1
-        try:
-            return _run(handler, arguments)
-        finally:
-            running.handler = None
+        return _ask_now(handler, decision, record)
+    arguments = decision.arguments(handler, record)
     try:
         if handler.style == "async":
             return await _run_async(handler, arguments)
@@ -263,6 +274,8 @@ def _run(handler: Handler, arguments: dict[str, Any]) -> list[Deny]:
     denials: list[Deny] = []
     try:
         answer = handler.function(**arguments)
+        if answer is None:
+            return denials
         for item in answer if handler.yields else _answers(answer):
             denials.append(_check_denial(handler, item))  # noqa: PERF401
     except Deny as deny:

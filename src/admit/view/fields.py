@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from admit.errors import PolicyError
-from admit.view.node import View, at, expectation, wrong_type
+from admit.view.node import View, at, expectation, unpack, wrong_type
 from admit.view.plain import (
     UnfitTypeError,
     copy_array,
@@ -64,6 +66,8 @@ class Scalar(Reader):
         """Return the value itself, or None."""
         if value is None:
             return None
+        if type(value) is msgspec.Raw and key is not None:
+            return self.read(unpack(parent._node, key), parent, key)
         if type(value) not in self.types:
             raise wrong_type(parent._path_to(key, value), value, *self.types)
         return value if self.make is None else self.make(value)
@@ -93,6 +97,8 @@ class Nested(Reader):
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return a view, which is empty where there is nothing."""
         cls = self.cls
+        if type(value) is msgspec.Raw and key is not None:
+            value = unpack(parent._node, key)
         if type(value) is not cls._json and (value is not None or key is None):
             raise wrong_type(parent._path_to(key, value), value, cls._json)
         return at(cls, value, (parent, key))
@@ -116,6 +122,8 @@ class Untyped(Reader):
 
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return a view of a container, else the value."""
+        if type(value) is msgspec.Raw and key is not None:
+            value = unpack(parent._node, key)
         cls = VIEWS.get(type(value))
         return value if cls is None else at(cls, value, (parent, key))
 

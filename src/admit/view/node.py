@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
+import msgspec
+
 from admit.errors import PolicyError, ReviewError
 from admit.patch import Operation, join
+from admit.review import decode_members, decode_value
 from admit.view.writing import ABSENT, Edits, write
 
 __all__ = (
@@ -26,6 +29,8 @@ __all__ = (
     "new_view",
     "set_node",
     "set_place",
+    "unpack",
+    "unpack_members",
     "wrong_type",
 )
 
@@ -38,7 +43,8 @@ class Record:
     """A document, the views on it, and the edits made through them.
 
     Args:
-        document: a JSON object; edited in place.
+        document: a JSON object; edited in place. Its members, and those of its
+            metadata, may be `msgspec.Raw`: they are decoded when they are read.
         editable: where it is False, an edit through a view raises `PolicyError`.
     """
 
@@ -57,9 +63,10 @@ class Record:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document as edited."""
+        """The document as edited, all of it decoded."""
         if self._created:
             self._drop_empty()
+        unpack_members(self._document)
         return self._document
 
     def view(self, cls: type[_View]) -> _View:
@@ -75,8 +82,9 @@ class Record:
         """
         if not self._edited:
             return ()
-        document = self.document
-        return write(document, self._edits, self._find_ways())
+        if self._created:
+            self._drop_empty()
+        return write(self._document, self._edits, self._find_ways())
 
     def keep_key(self, view: View, node: dict[str, Any], key: str) -> None:
         """Keep what an object holds at a key, before that changes."""
@@ -85,6 +93,9 @@ class Record:
             self._edited[id(node)] = (view, node)
             before = self._edits.objects[id(node)] = {}
         if key not in before:
+            if type(node.get(key)) is msgspec.Raw:
+                unpack(node, key)
+            unpack_members(node.get(key))
             before[key] = node.get(key, ABSENT)
 
     def keep_array(self, view: View, node: list[Any]) -> None:
@@ -155,6 +166,8 @@ class View:
             return node
         above = parent._peek()
         found = None if above is None else above.get(key)
+        if type(found) is msgspec.Raw:
+            found = unpack(above, key)
         if found is None or type(found) is self._json:
             node = found
             set_node(self, node)
@@ -224,10 +237,14 @@ class View:
         return len(self._peek() or ())
 
     def __eq__(self, other: object) -> bool:
-        mine = self._peek() or self._json()
-        if isinstance(other, View):
-            return bool(mine == (other._peek() or other._json()))
-        return bool(mine == other)
+        mine = self._whole()
+        return bool(mine == (other._whole() if isinstance(other, View) else other))
+
+    def _whole(self) -> Any:
+        """Return the JSON here, all of it decoded; empty where there is none."""
+        node = self._peek()
+        unpack_members(node)
+        return self._json() if node is None else node
 
     __hash__ = None  # type: ignore[assignment] # it can be edited
 
@@ -247,6 +264,31 @@ def at(cls: type[_View], node: Any, place: Place) -> _View:
     set_node(view, node)
     set_place(view, place)
     return view
+
+
+def unpack(node: dict[str, Any], key: str) -> Any:
+    """Decode a member that nobody has read yet, and keep it; of metadata the members.
+
+    Raises:
+        ReviewError: it is not JSON (caller's fault).
+    """
+    packed: msgspec.Raw = node[key]
+    decode = decode_value
+    if key == "metadata" and bytes(memoryview(packed)[:1]) == b"{":
+        decode = decode_members
+    value = node[key] = decode(packed, f"object /{key}")
+    return value
+
+
+def unpack_members(node: Any) -> None:
+    """Decode what nobody has read yet in an object, and in its metadata."""
+    if type(node) is not dict:
+        return
+    for key, value in node.items():
+        if type(value) is msgspec.Raw:
+            unpack_members(unpack(node, key))
+        elif key == "metadata":
+            unpack_members(value)
 
 
 def wrong_type(path: str, value: object, *expected: type) -> ReviewError:

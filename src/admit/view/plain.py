@@ -140,8 +140,7 @@ def open_view(value: Any) -> Any:
     """Return the JSON under a view; other values as they are."""
     if not isinstance(value, View):
         return value
-    node = value._peek()
-    return value._json() if node is None else node
+    return value._whole()
 
 
 def _check_depth(trail: list[str | int]) -> None:
