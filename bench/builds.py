@@ -29,7 +29,7 @@ REQUIREMENTS = HERE.parent / "requirements" / "bench.txt"
 
 # The programs of the Go module. Each is built alone: without a module proxy those that
 # need the standard library only still build.
-PROGRAMS = ("load", "nethttp", "controllerruntime")
+PROGRAMS = ("load", "nethttp", "nethttplean", "controllerruntime")
 
 # How much of a failed build's output is shown.
 FAILURE_LINES = 5

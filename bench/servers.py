@@ -77,11 +77,11 @@ class Running:
 
 
 def admit_command(place: Place) -> list[str]:
-    """The server the way its users start it."""
+    """The server the way its users start it, silent on denials as the others are."""
     made = place.certificates
     command = [str(ADMIT), "serve", str(HERE / "policies.py"), "--host", "127.0.0.1"]
     command += ["--port", str(place.port), "--health-port", str(place.health_port)]
-    return [*command, *_files(made)]
+    return [*command, "--log-level", "warning", *_files(made)]
 
 
 def prototype_command(place: Place) -> list[str]:
@@ -98,6 +98,10 @@ def _files(made: Certificates) -> list[str]:
 
 def _nethttp_command(place: Place) -> list[str]:
     return [str(get_program("nethttp")), *place.go_flags()]
+
+
+def _lean_command(place: Place) -> list[str]:
+    return [str(get_program("nethttplean")), *place.go_flags()]
 
 
 def _controller_runtime_command(place: Place) -> list[str]:
@@ -127,6 +131,7 @@ SERVERS = (
     Server("admit", REVIEWS, 20_000, admit_command),
     Server("prototype", REVIEWS, 20_000, prototype_command),
     Server("net-http", REVIEWS, 6_000, _nethttp_command),
+    Server("net-http-lean", REVIEWS, 6_000, _lean_command),
     Server("controller-runtime", REVIEWS, 3_000, _controller_runtime_command),
     Server("flask", TUTORIAL, 800, _sync_command),
     Server("flask-threads", TUTORIAL, 1_200, _threads_command),

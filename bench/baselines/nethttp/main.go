@@ -1,6 +1,5 @@
-// Command nethttp is the admission webhook that Go's standard library alone makes:
-// net/http over TLS, encoding/json, structs for the fields that it reads. A pod must
-// have an app label.
+// Command nethttp is the admission webhook as it is written in Go without a framework:
+// net/http over TLS, encoding/json, Kubernetes' own types. A pod must have an app label.
 package main
 
 import (
@@ -10,82 +9,28 @@ import (
 	"log"
 	"net/http"
 	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // The largest body that is read: what the API server's limit on an object allows, twice.
 const maxBodyBytes = 7 << 20
 
-type groupVersionKind struct {
-	Group   string `json:"group"`
-	Version string `json:"version"`
-	Kind    string `json:"kind"`
-}
-
-type groupVersionResource struct {
-	Group    string `json:"group"`
-	Version  string `json:"version"`
-	Resource string `json:"resource"`
-}
-
-type userInfo struct {
-	Username string              `json:"username"`
-	UID      string              `json:"uid"`
-	Groups   []string            `json:"groups"`
-	Extra    map[string][]string `json:"extra"`
-}
-
-type request struct {
-	UID         string               `json:"uid"`
-	Kind        groupVersionKind     `json:"kind"`
-	Resource    groupVersionResource `json:"resource"`
-	SubResource string               `json:"subResource"`
-	Name        string               `json:"name"`
-	Namespace   string               `json:"namespace"`
-	Operation   string               `json:"operation"`
-	UserInfo    userInfo             `json:"userInfo"`
-	Object      json.RawMessage      `json:"object"`
-	OldObject   json.RawMessage      `json:"oldObject"`
-	DryRun      bool                 `json:"dryRun"`
-}
-
-type status struct {
-	Code    int    `json:"code"`
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
-type response struct {
-	UID     string  `json:"uid"`
-	Allowed bool    `json:"allowed"`
-	Status  *status `json:"status,omitempty"`
-}
-
-type review struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"`
-	Request    *request  `json:"request,omitempty"`
-	Response   *response `json:"response,omitempty"`
-}
-
-type pod struct {
-	Metadata struct {
-		Labels map[string]string `json:"labels"`
-	} `json:"metadata"`
-}
-
-func decide(request *request) (*response, error) {
-	answer := &response{UID: request.UID, Allowed: true}
-	if request.Operation != "CREATE" && request.Operation != "UPDATE" {
+func decide(request *admissionv1.AdmissionRequest) (*admissionv1.AdmissionResponse, error) {
+	answer := &admissionv1.AdmissionResponse{UID: request.UID, Allowed: true}
+	if request.Operation != admissionv1.Create && request.Operation != admissionv1.Update {
 		return answer, nil
 	}
-	var object pod
-	if err := json.Unmarshal(request.Object, &object); err != nil {
+	var pod corev1.Pod
+	if err := json.Unmarshal(request.Object.Raw, &pod); err != nil {
 		return nil, err
 	}
-	if _, found := object.Metadata.Labels["app"]; !found {
+	if _, found := pod.Labels["app"]; !found {
 		answer.Allowed = false
-		answer.Status = &status{
-			Code: http.StatusForbidden, Reason: "Forbidden",
+		answer.Result = &metav1.Status{
+			Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
 			Message: "Pod must have an app label",
 		}
 	}
@@ -98,7 +43,7 @@ func validate(writer http.ResponseWriter, call *http.Request) {
 		http.Error(writer, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	var asked review
+	var asked admissionv1.AdmissionReview
 	if err := json.Unmarshal(body, &asked); err != nil {
 		http.Error(writer, err.Error(), http.StatusBadRequest)
 		return
@@ -112,8 +57,8 @@ func validate(writer http.ResponseWriter, call *http.Request) {
 		http.Error(writer, err.Error(), http.StatusBadRequest)
 		return
 	}
-	encoded, err := json.Marshal(review{
-		APIVersion: asked.APIVersion, Kind: asked.Kind, Response: answer,
+	encoded, err := json.Marshal(admissionv1.AdmissionReview{
+		TypeMeta: asked.TypeMeta, Response: answer,
 	})
 	if err != nil {
 		http.Error(writer, err.Error(), http.StatusInternalServerError)
