@@ -96,6 +96,8 @@ class Decision:
 
     def matches(self, handler: Handler) -> bool:
         """Tell whether a handler whose rules match is asked."""
+        if not handler.filters and self.request.operation != "UPDATE":
+            return True
         return (
             handler.matches_namespace(self.request.namespace)
             and (

@@ -36,6 +36,7 @@ class Handler:
         style: ``sync`` runs on the event loop, ``async`` on it too and may wait,
             ``blocking`` in a thread.
         yields: the function is a generator of denials.
+        filters: namespaces or labels decide whether it is asked.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Handler:
     selector: LabelSelector | None
     style: Literal["sync", "async", "blocking"]
     yields: bool
+    filters: bool
 
     @property
     def mode(self) -> Mode:
@@ -163,6 +165,7 @@ def declare_handler(
         selector=options.selector(place),
         style="blocking" if options.blocking else style,
         yields=is_generator or is_async_generator,
+        filters=bool(options.namespaces or options.exempt_namespaces or options.labels),
     )
 
 
