@@ -31,17 +31,21 @@ class Endpoint(Protocol):
     @property
     def webhook_name(self) -> str:
         """Names the webhook in metrics and logs."""
+        ...
 
     @property
     def timeout_seconds(self) -> float:
         """How long the API server waits when it does not say."""
+        ...
 
     @property
     def suspends(self) -> bool:
         """Whether an answer may have to be waited for."""
+        ...
 
     async def __call__(self, request: AdmissionRequest, /) -> AdmissionResponse:
         """Decide."""
+        ...
 
 
 class Answer(Protocol):
@@ -50,10 +54,12 @@ class Answer(Protocol):
     @property
     def status(self) -> int:
         """HTTP status."""
+        ...
 
     @property
     def body(self) -> bytes:
         """Body of the content type of its route."""
+        ...
 
 
 class Page(NamedTuple):

@@ -83,9 +83,11 @@ class Numbers(Protocol):
 
     async def render(self, alive: Sequence[bytes], restarts: int) -> bytes:
         """Return the body of `/metrics`."""
+        ...
 
     def retire(self, last: bytes) -> None:
         """Keep the counters of a worker that has ended."""
+        ...
 
 
 class Workers:

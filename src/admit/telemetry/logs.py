@@ -44,9 +44,11 @@ class Sayer(Protocol):
 
     def hears(self, level: int) -> bool:
         """Whether lines of this level are written."""
+        ...
 
     def say(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
         """Write a line."""
+        ...
 
 
 def configure_logs(
@@ -62,12 +64,12 @@ def configure_logs(
         level: debug (allowed reviews too), info, warning or error.
         stream: where lines go.
     """
-    stream = sys.stderr if stream is None else stream
-    as_text = format == "text" or (format == "auto" and stream.isatty())
+    out = stream or sys.stderr
+    as_text = format == "text" or (format == "auto" and out.isatty())
     logger = logging.getLogger("admit")
     for before in tuple(logger.handlers):
         logger.removeHandler(before)
-    lines = Lines(stream, as_text=as_text)
+    lines = Lines(out, as_text=as_text)
     lines.setLevel(level.upper())
     logger.addHandler(lines)
     logger.setLevel(level.upper())

@@ -34,9 +34,9 @@ class Ledger:
     def __init__(self) -> None:
         self._retired: list[Sample] = []
 
-    def retire(self, encoded: bytes) -> None:
+    def retire(self, last: bytes) -> None:
         """Keep what stays true of a worker that has ended, from its last samples."""
-        self._retired = merge([self._retired, retire(_decoder.decode(encoded))])
+        self._retired = merge([self._retired, retire(_decoder.decode(last))])
 
     async def render(self, alive: Sequence[bytes], restarts: int) -> bytes:
         """Render the sum of all workers' numbers, in a thread.
