@@ -28,6 +28,7 @@ __all__ = ("apply",)
 # (apiserver pkg/server/config.go).
 COPY_LIMIT_BYTES: Final = 3 * 1024 * 1024
 
+_CONTAINERS: Final = (dict, list)
 _INDEX: Final = re.compile(r"([+-]?)0*([0-9]+)")
 # Go's encoder writes these six bytes long, so that JSON can stand in HTML.
 _GO_ESCAPED: Final = re.compile("[<>&\u2028\u2029]")
@@ -122,7 +123,7 @@ class _Working:
         if not path:
             if value is msgspec.UNSET:
                 raise _MisfitError("the API server panics: replace of '' has no value")
-            if not isinstance(value, dict | list):
+            if not isinstance(value, _CONTAINERS):
                 raise _MisfitError(
                     "replace operation value must be object or array: %!w(<nil>)"
                 )
@@ -238,7 +239,7 @@ class _Working:
                 child = _get(node, part)
             except _MisfitError:
                 return None, ""
-            if not isinstance(child, dict | list):
+            if not isinstance(child, _CONTAINERS):
                 return None, ""
             if own:
                 child = self._owned(child)

@@ -11,9 +11,9 @@ nobody edits keeps its exact form, fields unknown here included.
 
 from __future__ import annotations
 
-from admit.view.node import Record
 from admit.view.plain import raw
 from admit.view.quantity import Quantity
+from admit.view.record import Record
 from admit.view.sequence import List
 from admit.view.struct import Struct
 from admit.view.table import Map

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,8 @@ import msgspec
 from admit.errors import PolicyError
 from admit.view.node import View, at, expectation, unpack, wrong_type
 from admit.view.plain import (
+    ARRAYS,
+    OBJECTS,
     UnfitTypeError,
     copy_array,
     copy_object,
@@ -28,7 +29,7 @@ from admit.view.plain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ("ANY", "VIEWS", "Nested", "Reader", "Scalar", "read_annotation")
 
@@ -74,8 +75,14 @@ class Scalar(Reader):
 
     def copy(self, value: Any, trail: list[str | int]) -> Any:  # noqa: ARG002 - a leaf
         """Return a scalar of one of these types."""
-        if isinstance(value, View | Mapping | list | tuple):
-            raise UnfitTypeError(expectation(open_view(value), *self.types))
+        if type(value) is str and str in self.types and value.isascii():
+            return value  # most of what is put in
+        if type(value) not in self.types:
+            value = open_view(value)
+            if isinstance(value, OBJECTS):
+                raise UnfitTypeError(expectation({}, *self.types))
+            if isinstance(value, ARRAYS):
+                raise UnfitTypeError(expectation([], *self.types))
         scalar = copy_scalar(value)
         if type(scalar) not in self.types:
             raise UnfitTypeError(expectation(scalar, *self.types))
@@ -101,18 +108,20 @@ class Nested(Reader):
             value = unpack(parent._node, key)
         if type(value) is not cls._json and (value is not None or key is None):
             raise wrong_type(parent._path_to(key, value), value, cls._json)
-        return at(cls, value, (parent, key))
+        return at(cls, value, parent, key)
 
     def copy(self, value: Any, trail: list[str | int]) -> Any:
         """Return an object or array whose members fit."""
         value = open_view(value)
-        if isinstance(value, Mapping) and self.cls._json is dict:
-            return copy_object(value, trail, self.cls._find_copy)
-        if isinstance(value, list | tuple) and self.cls._json is list:
-            return copy_array(value, trail, self.cls._element.copy)
-        if not isinstance(value, Mapping | list | tuple):
-            value = copy_scalar(value)
-        raise UnfitTypeError(expectation(value, self.cls._json))
+        if isinstance(value, OBJECTS):
+            if self.cls._json is dict:
+                return copy_object(value, trail, self.cls._find_copy)
+            value = {}
+        elif isinstance(value, ARRAYS):
+            if self.cls._json is list:
+                return copy_array(value, trail, self.cls._element.copy)
+            value = []
+        raise UnfitTypeError(expectation(copy_value(value, trail), self.cls._json))
 
 
 class Untyped(Reader):
@@ -125,7 +134,7 @@ class Untyped(Reader):
         if type(value) is msgspec.Raw and key is not None:
             value = unpack(parent._node, key)
         cls = VIEWS.get(type(value))
-        return value if cls is None else at(cls, value, (parent, key))
+        return value if cls is None else at(cls, value, parent, key)
 
     def copy(self, value: Any, trail: list[str | int]) -> Any:
         """Return any JSON."""

@@ -55,16 +55,12 @@ class Members(View):
             where, found = self._path() or "object", type(key).__name__
             raise UnfitTypeError(f"{where}: a key is a string, not a {found}")
         new = take(value, reader.copy, self, key)
-        record, node = self._own()
-        record.keep_key(self, node, key)
-        node[key] = new
+        self._edit_key(key)[key] = new
 
     def _drop(self, key: str) -> bool:
         """Take a key out; tell whether it was there."""
         node = self._peek()
         if node is None or key not in node:
             return False
-        record, node = self._own()
-        record.keep_key(self, node, key)
-        del node[key]
+        del self._edit_key(key)[key]
         return True

@@ -1,168 +1,126 @@
-"""View and Record: a place in a document, and what was edited in that document.
-
-The document is edited in place. Before a key of an object changes for the first time,
-the record keeps what was there; of an array it keeps a shallow copy. The patch is
-written from these alone (`writing`); what nobody edited is not looked at.
+"""View and Edits: a place in a document, and what its views note before they edit.
 
 A view finds its JSON through its parent until there is something, and then holds on to
 it: as in Python, a view of what was replaced or taken out is no part of the document
 any more. A view of nothing, or of something empty, stands for the place itself. Reading
 never changes the document.
+
+The document is edited in place. Before a key of an object changes for the first time,
+what was there is noted; of an array all that it held. The patch is written from these
+notes alone (`writing`); what nobody edited is not looked at.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 
 from admit.errors import PolicyError, ReviewError
-from admit.patch import Operation, join
+from admit.patch import join
 from admit.review import decode_members, decode_value
-from admit.view.writing import ABSENT, Edits, write
 
 __all__ = (
-    "Record",
+    "ABSENT",
+    "Blank",
+    "Edits",
     "View",
     "at",
     "expectation",
-    "new_view",
-    "set_node",
-    "set_place",
     "unpack",
     "unpack_members",
     "wrong_type",
 )
 
-Place: TypeAlias = "tuple[View | Record, str | None]"
-
 _View = TypeVar("_View", bound="View")
 
+ABSENT: Final = object()
+"""What an object held at a key that it did not have."""
 
-class Record:
-    """A document, the views on it, and the edits made through them.
+
+class Edits:
+    """What was edited in a document, and what was there before.
 
     Args:
-        document: a JSON object; edited in place. Its members, and those of its
-            metadata, may be `msgspec.Raw`: they are decoded when they are read.
         editable: where it is False, an edit through a view raises `PolicyError`.
     """
 
-    __slots__ = ("_created", "_document", "_edited", "_edits", "editable", "edits")
+    __slots__ = ("_created", "_edited", "_ways", "editable", "edits")
 
-    def __init__(self, document: dict[str, Any], *, editable: bool = True) -> None:
-        self._document = document
+    def __init__(self, *, editable: bool) -> None:
         self.editable = editable
         self.edits = 0
-        self._edits = Edits()
-        # Each container that was edited, by identity, which it keeps its own; with a
-        # view of it, which knows the way there.
-        self._edited: dict[int, tuple[View, Any]] = {}
-        # Parents made for what is written into them: (container, key, was null, made).
-        self._created: list[tuple[dict[str, Any], str, bool, Any]] = []
+        # All by a container's identity, which is its own as long as it is held here.
+        # What was edited, with what it held before: an object at the keys that were
+        # edited, an array at all.
+        self._edited: dict[int, tuple[Any, Any]] = {}
+        # The container around it, None around the document, and the key in that.
+        self._ways: dict[int, tuple[Any, str | None]] = {}
+        # Objects and arrays made for what is written into them: the object around it,
+        # the key in that, what was there (ABSENT or None), what was made.
+        self._created: list[tuple[dict[str, Any], str, Any, Any]] = []
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The document as edited, all of it decoded."""
-        if self._created:
-            self._drop_empty()
-        unpack_members(self._document)
-        return self._document
+    def _add(self, view: View, node: Any, before: Any) -> None:
+        """Note what a container held, and where it is: views are not held.
 
-    def view(self, cls: type[_View]) -> _View:
-        """Return the document as a kind."""
-        return at(cls, self._document, (self, None))
-
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the smallest patch that makes these edits, in an order that applies.
-
-        Adds, removes and replaces only, with plain indices: what RFC 6902 and the API
-        server agree on. An edit that was undone leaves nothing, nor does a parent that
-        was made for it.
+        They hold their parents, and the root's holds these edits.
         """
-        if not self._edited:
-            return ()
-        if self._created:
-            self._drop_empty()
-        return write(self._document, self._edits, self._find_ways())
-
-    def keep_key(self, view: View, node: dict[str, Any], key: str) -> None:
-        """Keep what an object holds at a key, before that changes."""
-        before = self._edits.objects.get(id(node))
-        if before is None:
-            self._edited[id(node)] = (view, node)
-            before = self._edits.objects[id(node)] = {}
-        if key not in before:
-            if type(node.get(key)) is msgspec.Raw:
-                unpack(node, key)
-            unpack_members(node.get(key))
-            before[key] = node.get(key, ABSENT)
-
-    def keep_array(self, view: View, node: list[Any]) -> None:
-        """Keep what an array holds, before that changes."""
-        if id(node) not in self._edits.arrays:
-            self._edited[id(node)] = (view, node)
-            self._edits.arrays[id(node)] = node.copy()
-
-    def create(self, view: View, above: dict[str, Any], key: str, node: Any) -> None:
-        """Put in a container for what is to be written into it."""
-        was_null = key in above
-        self.keep_key(view, above, key)
-        above[key] = node
-        self._created.append((above, key, was_null, node))
+        self._edited[id(node)] = (node, before)
+        ways = self._ways
+        while (parent := view._parent) is not None and id(node) not in ways:
+            above = parent._node
+            ways[id(node)] = (above, view._key)
+            view, node = parent, above
 
     def _drop_empty(self) -> None:
-        """Take out the parents that were made for edits since undone."""
+        """Take out what was made for edits since undone."""
         kept = []
         for entry in reversed(self._created):
-            above, key, was_null, node = entry
+            above, key, before, node = entry
             if node:
                 kept.append(entry)
             elif above.get(key) is node:
-                if was_null:
-                    above[key] = None
-                else:
+                if before is ABSENT:
                     del above[key]
+                else:
+                    above[key] = before
         self._created = kept[::-1]
 
-    def _find_ways(self) -> dict[int, dict[Any, Any]]:
-        """Return, by container, what in it leads to an edit: by key or by identity."""
-        ways: dict[int, dict[Any, Any]] = {}
-        for view, node in self._edited.values():
-            below = node
-            above, key = view._place
-            while not isinstance(above, Record):
-                children = ways.setdefault(id(above._node), {})
-                step = id(below) if key is None else key
-                if children.get(step) is below:
-                    break
-                children[step] = below
-                below = above._node
-                above, key = above._place
-        return ways
+    def _restore(self, value: Any) -> Any:
+        """Return a copy of a value as it was before any edit inside it."""
+        if not isinstance(value, (dict, list)):
+            return value
+        entry = self._edited.get(id(value))
+        if isinstance(value, dict):
+            held = value if entry is None else value | entry[1]
+            return {k: self._restore(v) for k, v in held.items() if v is not ABSENT}
+        held = value if entry is None else entry[1]
+        return [self._restore(element) for element in held]
 
 
 class View:
-    """A place in a document: `_place` is (parent view, key in it).
+    """A place in a document: a key in a parent view.
 
-    The key of an array's element is None: it moves. The root's parent is its record.
-    `_node` is the JSON there, None where none was found yet.
+    The key of an array's element is None: it moves. The root has no parent; in the
+    key's stead are the document's `Edits`. `_node` is the JSON there, None where none
+    was found yet.
     """
 
-    __slots__ = ("_node", "_place")
+    __slots__ = ("_key", "_node", "_parent")
     _json: ClassVar[type] = dict
     # How a list's elements or a map's values are read; a struct has fields instead.
     _element: ClassVar[Any] = None
     _node: Any
-    _place: Place
+    _parent: View | None
+    _key: Any
 
     def _peek(self) -> Any:
         """Return the JSON here, or None."""
         node = self._node
         if node:
             return node
-        parent, key = self._place
-        if key is None or isinstance(parent, Record):
+        parent, key = self._parent, self._key
+        if parent is None or key is None:
             return node
         above = parent._peek()
         found = None if above is None else above.get(key)
@@ -170,51 +128,67 @@ class View:
             found = unpack(above, key)
         if found is None or type(found) is self._json:
             node = found
-            set_node(self, node)
+            _set_node(self, node)
         return node
 
-    def _own(self) -> tuple[Record, Any]:
-        """Return the record, and the JSON here to be edited; made if there is none.
+    def _edit_key(self, key: str) -> dict[str, Any]:
+        """Return the object here, of which a key is about to change."""
+        edits = self._find_edits()
+        node: dict[str, Any] = self._node or self._make(edits)
+        entry = edits._edited.get(id(node))
+        if entry is None:
+            edits._add(self, node, {key: _get_whole(node, key)})
+        elif key not in entry[1]:
+            entry[1][key] = _get_whole(node, key)
+        return node
+
+    def _edit_array(self) -> list[Any]:
+        """Return the array here, which is about to change."""
+        edits = self._find_edits()
+        node: list[Any] = self._node or self._make(edits)
+        if id(node) not in edits._edited:
+            edits._add(self, node, node.copy())
+        return node
+
+    def _find_edits(self) -> Edits:
+        """Return the document's edits, to which one is about to be added.
 
         Raises:
             PolicyError: the document is for looking only (policy author's fault).
         """
-        record = self._record()
-        if not record.editable:
+        view = self
+        while (parent := view._parent) is not None:
+            view = parent
+        edits: Edits = view._key
+        if not edits.editable:
             raise PolicyError(
                 f"{self._path() or 'the object'} cannot be edited here",
                 hint="only a handler under @app.mutate edits, and not on DELETE",
             )
-        record.edits += 1
-        return record, self._make()
+        edits.edits += 1
+        return edits
 
-    def _make(self) -> Any:
+    def _make(self, edits: Edits) -> Any:
+        """Return the JSON here; put it in if there is none."""
         node = self._peek()
-        if node is None:
-            parent, key = self._place
-            above = parent._make()  # type: ignore[union-attr] # a root is always there
+        parent, key = self._parent, self._key
+        if node is None and parent is not None:
+            above = parent._make(edits)
             if above.get(key) is not None:
                 raise PolicyError(
                     f"{self._path()} holds something else by now",
                     hint="take it from its parent again",
                 )
             node = self._json()
-            self._record().create(parent, above, key, node)  # type: ignore[arg-type]
-            set_node(self, node)
+            edits._created.append((above, key, above.get(key, ABSENT), node))
+            parent._edit_key(key)[key] = node
+            _set_node(self, node)
         return node
-
-    def _record(self) -> Record:
-        place: View | Record = self
-        while not isinstance(place, Record):
-            place = place._place[0]
-        return place
 
     def _path(self) -> str:
         """Return the pointer to here, for messages."""
-        parent, key = self._place
-        if isinstance(parent, Record):
-            return ""
-        return parent._path_to(key, self._node)
+        parent = self._parent
+        return "" if parent is None else parent._path_to(self._key, self._node)
 
     def _path_to(self, key: str | None, value: Any) -> str:
         """Return the pointer to a value here: at a key, or an element found again."""
@@ -253,17 +227,25 @@ class View:
         return f"<{type(self).__name__} {self._path() or 'object'}{state}>"
 
 
-new_view: Final = object.__new__
-set_node: Final = View.__dict__["_node"].__set__  # past __setattr__
-set_place: Final = View.__dict__["_place"].__set__
+_set_node: Final = View.__dict__["_node"].__set__  # past __setattr__
 
 
-def at(cls: type[_View], node: Any, place: Place) -> _View:
+class Blank(View):
+    """A view before it has its class, which may refuse to be written to."""
+
+    __slots__ = ()
+
+
+def at(cls: type[_View], node: Any, parent: View | None, key: Any) -> _View:
     """Return a view of a place."""
-    view = new_view(cls)
-    set_node(view, node)
-    set_place(view, place)
-    return view
+    view: Any = Blank()
+    view._node = node
+    view._parent = parent
+    view._key = key
+    # Half of what it takes to pass each class's own __setattr__.
+    view.__class__ = cls
+    found: _View = view
+    return found
 
 
 def unpack(node: dict[str, Any], key: str) -> Any:
@@ -277,6 +259,15 @@ def unpack(node: dict[str, Any], key: str) -> Any:
     if key == "metadata" and bytes(memoryview(packed)[:1]) == b"{":
         decode = decode_members
     value = node[key] = decode(packed, f"object /{key}")
+    return value
+
+
+def _get_whole(node: dict[str, Any], key: str) -> Any:
+    """Return what an object holds at a key, all of it decoded, or ABSENT."""
+    value = node.get(key, ABSENT)
+    if type(value) is msgspec.Raw:
+        value = unpack(node, key)
+    unpack_members(value)
     return value
 
 

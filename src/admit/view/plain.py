@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = (
+    "ARRAYS",
+    "OBJECTS",
     "UnfitTypeError",
     "UnfitValueError",
     "copy_array",
@@ -29,6 +31,10 @@ Copy: TypeAlias = "Callable[[Any, list[str | int]], Any]"
 # Containers in one another that a value may have. The API server refuses objects nested
 # deeper than its JSON decoder's 10,000; nobody means more than this.
 DEPTH_LIMIT: Final = 200
+
+OBJECTS: Final = (dict, Mapping)
+ARRAYS: Final = (list, tuple)
+_SCALARS: Final = (str, int, float, type(None))  # cheaper asked for than a Mapping
 
 
 class UnfitTypeError(TypeError):
@@ -87,11 +93,11 @@ def copy_value(value: Any, trail: list[str | int]) -> Any:
         UnfitValueError: a number or text that JSON cannot hold, or nested too deeply.
     """
     value = open_view(value)
-    if isinstance(value, Mapping):
-        return copy_object(value, trail, lambda _: copy_value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, ARRAYS):
         return copy_array(value, trail, copy_value)
-    return copy_scalar(value)
+    if isinstance(value, _SCALARS) or not isinstance(value, OBJECTS):
+        return copy_scalar(value)
+    return copy_object(value, trail, lambda _: copy_value)
 
 
 def copy_scalar(value: Any) -> Any:
@@ -138,9 +144,7 @@ def copy_array(value: Sequence[Any], trail: list[str | int], copy: Copy) -> list
 
 def open_view(value: Any) -> Any:
     """Return the JSON under a view; other values as they are."""
-    if not isinstance(value, View):
-        return value
-    return value._whole()
+    return value._whole() if isinstance(value, View) else value
 
 
 def _check_depth(trail: list[str | int]) -> None:

@@ -47,10 +47,14 @@ class List(View, MutableSequence[T]):
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> Any:
-        read = self._element.read
+        node = self._node or self._peek() or ()
         if isinstance(index, slice):
-            return [read(value, self, None) for value in (self._peek() or ())[index]]
-        return read(self._at(index), self, None)
+            return [self._element.read(value, self, None) for value in node[index]]
+        try:
+            value = node[index]
+        except IndexError:
+            raise self._no_such_element(index) from None
+        return self._element.read(value, self, None)
 
     def __iter__(self) -> Iterator[T]:
         read = self._element.read
@@ -63,33 +67,33 @@ class List(View, MutableSequence[T]):
     def __setitem__(self, index: int | slice, value: Any) -> None:
         if isinstance(index, slice):
             new = [self._take(element) for element in value]
-            self._edit()[index] = new
+            self._edit_array()[index] = new
         elif not (isinstance(value, View) and value._peek() is self._at(index)):
             new_element = self._take(value)
-            self._edit()[index] = new_element
+            self._edit_array()[index] = new_element
 
     def __delitem__(self, index: int | slice) -> None:
         if not isinstance(index, slice):
             self._at(index)
-            del self._edit()[index]
+            del self._edit_array()[index]
         elif self[index]:
-            del self._edit()[index]
+            del self._edit_array()[index]
 
     def insert(self, index: int, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value before an index."""
         new = self._take(value)
-        self._edit().insert(index, new)
+        self._edit_array().insert(index, new)
 
     def append(self, value: T | Mapping[str, Any]) -> None:
         """Put a copy of a value at the end."""
         new = self._take(value)
-        self._edit().append(new)
+        self._edit_array().append(new)
 
     def extend(self, values: Iterable[T | Mapping[str, Any]]) -> None:
         """Put copies of values at the end; of itself too."""
         new = [self._take(value) for value in values]
         if new:
-            self._edit().extend(new)
+            self._edit_array().extend(new)
 
     def sort(
         self, *, key: Callable[[T], Any] | None = None, reverse: bool = False
@@ -107,7 +111,7 @@ class List(View, MutableSequence[T]):
     def clear(self) -> None:
         """Take everything out."""
         if self:
-            self._edit().clear()
+            self._edit_array().clear()
 
     def __add__(self, other: Iterable[Any]) -> list[Any]:
         return [*self, *other]
@@ -115,16 +119,9 @@ class List(View, MutableSequence[T]):
     def __radd__(self, other: Iterable[Any]) -> list[Any]:
         return [*other, *self]
 
-    def _edit(self) -> list[Any]:
-        """Return the array to be edited; what it held is kept."""
-        record, node = self._own()
-        record.keep_array(self, node)
-        edited: list[Any] = node
-        return edited
-
     def _reorder(self, order: Sequence[int]) -> None:
         if list(order) != list(range(len(order))):
-            node = self._edit()
+            node = self._edit_array()
             node[:] = [node[position] for position in order]
 
     def _take(self, value: Any) -> Any:

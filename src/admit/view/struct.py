@@ -8,28 +8,32 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from admit.view.fields import ANY, Nested, Reader, Scalar, read_annotation
 from admit.view.members import Members
-from admit.view.node import Record, View, new_view, set_node, set_place
+from admit.view.node import Blank, View
 from admit.view.plain import copy_value, take
+from admit.view.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from admit.view.plain import Copy
 
 __all__ = ("Struct", "own_fields")
 
 
-class _Field:
-    """A declared field. What its annotation means is found when it is first used."""
+class Field(property):
+    """A declared field. What its annotation means is found when it is first used.
 
-    __slots__ = ("_annotation", "_names", "_owner", "_reader", "json_name")
+    A property, so that Python itself calls the getter: most of what policies do is
+    reading fields.
+    """
 
     def __init__(self, annotation: Any, json_name: str, names: dict[str, Any]) -> None:
+        super().__init__(self._get_first, self.put, self._drop)
+        self.json_name = json_name
         self._annotation = annotation
         self._names = names
         self._reader: Reader | None = None
         self._owner: tuple[type, str] = (object, "")
-        self.json_name = json_name
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._owner = (owner, name)
@@ -39,78 +43,67 @@ class _Field:
         if self._reader is None:
             owner, name = self._owner
             self._reader = read_annotation(self._annotation, owner, name, self._names)
-            fast = self._specialised(self._reader)
-            if fast is not None:
-                type.__setattr__(owner, name, fast)
+            getter = _make_getter(self._reader, self.json_name)
+            super().__init__(getter, self.put, self._drop)
         return self._reader
 
-    def _specialised(self, reader: Reader) -> _Field | None:
-        if isinstance(reader, Nested):
-            return _NestedField(self, reader)
-        if isinstance(reader, Scalar) and reader.make is None:
-            return _ScalarField(self, reader)
-        return None
-
-    def __get__(self, view: Struct | None, owner: type) -> Any:
-        if view is None:
-            return self
-        node = view._node or view._peek()
-        value = None if node is None else node.get(self.json_name)
-        return self.reader().read(value, view, self.json_name)
-
-    def __set__(self, view: Struct, value: Any) -> None:
+    def put(self, view: Struct, value: Any) -> None:
         """Put a copy of a value; None and a view of nothing take the field out."""
         if value is None or (isinstance(value, View) and value._peek() is None):
             view._drop(self.json_name)
         else:
-            view._put(self.json_name, value, self.reader())
+            view._put(self.json_name, value, self._reader or self.reader())
 
-    def __delete__(self, view: Struct) -> None:
+    def _drop(self, view: Struct) -> None:
         view._drop(self.json_name)
 
+    def _get_first(self, view: Struct) -> Any:
+        self.reader()
+        return self.__get__(view)
 
-class _ScalarField(_Field):
-    """A field known to hold a scalar that reads as it is."""
 
-    __slots__ = ("_types",)
+def _make_getter(reader: Reader, name: str) -> Callable[[Struct], Any]:
+    if isinstance(reader, Nested):
+        return _make_nested_getter(reader, name)
+    if isinstance(reader, Scalar) and reader.make is None:
+        return _make_scalar_getter(reader, name)
 
-    def __init__(self, field: _Field, reader: Scalar) -> None:
-        self._reader, self.json_name = reader, field.json_name
-        self._types = reader.types
+    def get(view: Struct) -> Any:
+        node = view._node or view._peek()
+        return reader.read(None if node is None else node.get(name), view, name)
 
-    def __get__(self, view: Struct | None, owner: type) -> Any:
-        if view is None:
-            return self
+    return get
+
+
+def _make_scalar_getter(reader: Scalar, name: str) -> Callable[[Struct], Any]:
+    fitting = reader.types
+
+    def get(view: Struct) -> Any:
         node = view._node or view._peek()
         if node is None:
             return None
-        value = node.get(self.json_name)
-        if type(value) in self._types:
-            return value
-        return self.reader().read(value, view, self.json_name)
+        value = node.get(name)
+        return value if type(value) in fitting else reader.read(value, view, name)
+
+    return get
 
 
-class _NestedField(_Field):
-    """A field known to hold a struct, list or map."""
+def _make_nested_getter(reader: Nested, name: str) -> Callable[[Struct], Any]:
+    cls, json_type = reader.cls, reader.cls._json
 
-    __slots__ = ("_cls", "_json")
-
-    def __init__(self, field: _Field, reader: Nested) -> None:
-        self._reader, self.json_name = reader, field.json_name
-        self._cls, self._json = reader.cls, reader.cls._json
-
-    def __get__(self, view: Struct | None, owner: type) -> Any:
-        if view is None:
-            return self
+    def get(view: Struct) -> Any:
         node = view._node or view._peek()
-        value = None if node is None else node.get(self.json_name)
-        if type(value) is not self._json and value is not None:
-            return self.reader().read(value, view, self.json_name)  # refuses it
-        # What `at` does, written out: most of what policies do passes here.
-        child = new_view(self._cls)
-        set_node(child, value)
-        set_place(child, (view, self.json_name))
+        value = None if node is None else node.get(name)
+        if type(value) is not json_type and value is not None:
+            return reader.read(value, view, name)  # refuses it
+        child: Any = Blank()  # what `at` does, written out
+        child._node = value
+        child._parent = view
+        child._key = name
+        child.__class__ = cls
         return child
+
+    return get
 
 
 def _to_json_name(name: str) -> str:
@@ -142,7 +135,7 @@ class _StructType(type):
             names = sys._getframe(1).f_locals
         for field, annotation in annotations.items():
             if not field.startswith("_") and "ClassVar" not in str(annotation):
-                namespace[field] = _Field(annotation, _to_json_name(field), names)
+                namespace[field] = Field(annotation, _to_json_name(field), names)
         return super().__new__(mcs, name, bases, namespace, **options)
 
 
@@ -184,8 +177,8 @@ class Struct(Members, metaclass=_StructType):
         copy = take({} if document is None else document, copy_value)
         if not isinstance(copy, dict):
             raise TypeError(f"{type(self).__name__} is made of an object")
-        set_node(self, copy)
-        set_place(self, (Record(copy), None))
+        for name, value in (("_node", copy), ("_parent", None), ("_key", Record(copy))):
+            object.__setattr__(self, name, value)
 
     if not TYPE_CHECKING:  # a type checker refuses a misspelt field by itself
 
@@ -194,22 +187,22 @@ class Struct(Members, metaclass=_StructType):
 
         def __setattr__(self, name: str, value: Any) -> None:
             field = getattr(type(self), name, None)
-            if not isinstance(field, _Field):
+            if not isinstance(field, Field):
                 raise _FieldError(type(self), name)
-            field.__set__(self, value)
+            field.put(self, value)
 
         def __delattr__(self, name: str) -> None:
             field = getattr(type(self), name, None)
-            if not isinstance(field, _Field):
+            if not isinstance(field, Field):
                 raise _FieldError(type(self), name)
-            field.__delete__(self)
+            self._drop(field.json_name)
 
     def __setitem__(self, key: str, value: Any) -> None:
         field = self._find_field(key)
         if field is None:
             self._put(key, value, ANY)
         else:
-            field.__set__(self, value)
+            field.put(self, value)
 
     def __bool__(self) -> bool:
         """Tell whether it is there; ``emptyDir: {}`` is."""
@@ -219,13 +212,13 @@ class Struct(Members, metaclass=_StructType):
         return _field_names(type(self))
 
     @classmethod
-    def _find_field(cls, key: str) -> _Field | None:
+    def _find_field(cls, key: str) -> Field | None:
         """Return the field with this name in JSON."""
         if not isinstance(key, str):
             return None
         for name in (key, f"{key}_", key.replace("-", "_"), f"{key[1:]}_"):
             field = getattr(cls, name, None)
-            if isinstance(field, _Field) and field.json_name == key:
+            if isinstance(field, Field) and field.json_name == key:
                 return field
         return None
 
@@ -240,9 +233,9 @@ class Struct(Members, metaclass=_StructType):
         return lambda value, trail: None if value is None else copy(value, trail)
 
 
-def own_fields(cls: type) -> dict[str, _Field]:
+def own_fields(cls: type) -> dict[str, Field]:
     """Return the fields that a class itself declares."""
-    return {name: f for name, f in vars(cls).items() if isinstance(f, _Field)}
+    return {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
 
 
 def _field_names(cls: type) -> list[str]:

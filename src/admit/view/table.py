@@ -49,9 +49,15 @@ class Map(Members, MutableMapping[str, T]):
 
         def get(self, key: str, default: Any = None) -> Any:
             """Return a value, or the default where there is none."""
-            node = self._peek()
+            node = self._node or self._peek()
             if node is None or key not in node:
                 return default
+            return self._element.read(node[key], self, key)
+
+        def __getitem__(self, key: str) -> T:
+            node = self._node or self._peek()
+            if node is None:
+                raise KeyError(key)
             return self._element.read(node[key], self, key)
 
         def setdefault(self, key: str, default: Any = None) -> Any:

@@ -1,88 +1,117 @@
 """Writing the patch: from what was edited and what was there before.
 
-What this file must not know: views. It gets the edited document, what its containers
-held before, by identity, and the ways that lead to them.
+Each container that was edited is looked for in the document, and what changed in it is
+written; an edit that was undone has changed nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from admit.patch import Operation, same
+from admit.view.node import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from admit.patch import Verb
+    from admit.view.node import Edits
 
-__all__ = ("ABSENT", "Edits", "write")
+__all__ = ("write",)
 
 # Pairs of elements that an array's alignment may compare: 100 elements with 100 others,
 # which takes about 2 ms. Beyond it elements are replaced in place.
 ALIGNMENT_LIMIT: Final = 10_000
 
-ABSENT: Final = object()
-"""What an object held at a key that it did not have."""
-
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-@dataclass(slots=True)
-class Edits:
-    """What edited containers held before, by the container's identity.
-
-    Args:
-        objects: of an object, what it held at the keys that were edited.
-        arrays: of an array, a shallow copy.
-    """
-
-    objects: dict[int, dict[str, Any]] = field(default_factory=dict)
-    arrays: dict[int, list[Any]] = field(default_factory=dict)
-
-    def restore(self, value: Any) -> Any:
-        """Return a copy of a value as it was before any edit inside it."""
-        if isinstance(value, dict):
-            held = value | self.objects.get(id(value), {})
-            return {k: self.restore(v) for k, v in held.items() if v is not ABSENT}
-        if isinstance(value, list):
-            return [self.restore(v) for v in self.arrays.get(id(value), value)]
-        return value
-
-
-def write(
-    document: Any, edits: Edits, ways: Mapping[int, Mapping[Any, Any]]
-) -> tuple[Operation, ...]:
-    """Return the smallest patch that makes these edits, in an order that applies.
-
-    Args:
-        document: as edited.
-        edits: what its containers held before.
-        ways: by a container's identity, those of its children that were edited or lead
-            to one that was: an object's by key, an array's by identity.
-    """
-    writer = _Writer(edits, ways)
-    writer.write(document, "")
+def write(document: Any, edits: Edits) -> tuple[Operation, ...]:
+    """Return the smallest patch that makes the edits, in an order that applies."""
+    writer = _Writer(document, edits)
+    for node, before in writer.sort():
+        path = writer.find_path(node)
+        if path is not None:
+            writer.write(path, node, before)
     return tuple(writer.operations)
 
 
 class _Writer:
-    def __init__(self, edits: Edits, ways: Mapping[int, Mapping[Any, Any]]) -> None:
-        self._edits = edits
-        self._ways = ways
+    """Operations so far, and where things are after them."""
+
+    def __init__(self, document: Any, edits: Edits) -> None:
         self.operations: list[Operation] = []
+        self._document = document
+        self._edited, self._ways = edits._edited, edits._ways
+        self._restore = edits._restore
+        # Of an array, by identity: where its elements are, by identity.
+        self._indices: dict[int, dict[int, int]] = {}
 
-    def write(self, node: Any, path: str) -> None:
+    def sort(self) -> Iterable[tuple[Any, Any]]:
+        """Return what was edited, arrays before what is in them.
+
+        The indices in a path are those after the array has been edited.
+        """
+        entries = self._edited.values()
+        for _, before in entries:
+            if type(before) is list:
+                return sorted(entries, key=lambda entry: self._depth(entry[0]))
+        return entries
+
+    def _depth(self, node: Any) -> int:
+        depth = 0
+        while way := self._ways.get(id(node)):
+            depth, node = depth + 1, way[0]
+        return depth
+
+    def find_path(self, node: Any) -> str | None:
+        """Return where a container is, None where it needs no operations of its own.
+
+        It is not in the document any more, or what is around it is new and written as
+        a whole.
+        """
+        path = ""
+        while node is not self._document:
+            around, key = self._ways.get(id(node), (None, None))
+            if around is None:
+                return None
+            if key is None:
+                index = self._find_index(around, node)
+                if index is None:
+                    return None
+                path = f"/{index}{path}"
+            else:
+                entry = self._edited.get(id(around))
+                stayed = entry is None or entry[1].get(key, node) is node
+                if not stayed or around.get(key) is not node:
+                    return None
+                path = f"/{_escape(key)}{path}"
+            node = around
+        return path
+
+    def _find_index(self, array: list[Any], node: Any) -> int | None:
+        indices = self._indices.get(id(array))
+        if indices is None:
+            indices = self._keep_indices(array, range(len(array)))
+        return indices.get(id(node))
+
+    def _keep_indices(self, array: list[Any], stayed: Iterable[int]) -> dict[int, int]:
+        indices = {id(array[index]): index for index in stayed}
+        self._indices[id(array)] = indices
+        return indices
+
+    def write(self, path: str, node: Any, before: Any) -> None:
+        """Write what changed in a container itself."""
         if isinstance(node, dict):
-            self._write_object(node, path)
+            self._write_object(path, node, before)
         else:
-            self._write_array(node, path)
+            self._keep_indices(node, self._write_array(path, node, before))
 
-    def _write_object(self, node: dict[str, Any], path: str) -> None:
-        """Write the keys that changed, then go into the values that stayed."""
-        before = self._edits.objects.get(id(node), {})
+    def _write_object(
+        self, path: str, node: dict[str, Any], before: dict[str, Any]
+    ) -> None:
         for key, old in before.items():
             value = node.get(key, ABSENT)
             if value is old:
@@ -92,28 +121,11 @@ class _Writer:
                 self.operations.append(Operation("remove", place))
             elif old is ABSENT:
                 self.operations.append(Operation("add", place, _copy(value)))
-            elif not same(self._edits.restore(old), value):
+            elif not same(self._restore(old), value):
                 self.operations.append(Operation("replace", place, _copy(value)))
-        for key, child in self._ways.get(id(node), {}).items():
-            if node.get(key) is child and before.get(key, child) is child:
-                self.write(child, f"{path}/{_escape(key)}")
 
-    def _write_array(self, node: list[Any], path: str) -> None:
-        """Write the elements that changed, then go into those that stayed."""
-        before = self._edits.arrays.get(id(node))
-        kept: Iterable[int] = range(len(node))
-        if before is not None:
-            kept = self._write_elements(before, node, path)
-        children = self._ways.get(id(node))
-        if children:
-            for index in kept:
-                if id(node[index]) in children:
-                    self.write(node[index], f"{path}/{index}")
-
-    def _write_elements(
-        self, before: list[Any], node: list[Any], path: str
-    ) -> list[int]:
-        """Write the elements that changed; return where the others are now."""
+    def _write_array(self, path: str, node: list[Any], before: list[Any]) -> list[int]:
+        """Return where the elements are that stayed."""
         kept: list[int] = []
         position = 0
         for removed, added, stayed in self._align(before, node):
@@ -151,7 +163,7 @@ class _Writer:
 
     def _tokens(self, old: list[Any], new: list[Any]) -> tuple[list[bytes], ...]:
         """Return what to compare elements by: their JSON before any edit inside."""
-        before = [_encode(self._edits.restore(element)) for element in old]
+        before = [_encode(self._restore(element)) for element in old]
         known = dict(zip(map(id, old), before, strict=True))
         return before, [known.get(id(e)) or _encode(e) for e in new]
 
@@ -179,7 +191,9 @@ def _align_tokens(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int
 
 
 def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    if "/" in key or "~" in key:
+        return key.replace("~", "~0").replace("/", "~1")
+    return key
 
 
 def _copy(value: Any) -> Any:
