@@ -10,9 +10,14 @@ pkg/apis/admissionregistration/v1/defaults.go.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
+
+from admit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = (
     "ClientConfig",
@@ -22,8 +27,10 @@ __all__ = (
     "Requirement",
     "Rule",
     "ServiceReference",
+    "StoredWebhook",
     "ValidatingWebhook",
     "Webhook",
+    "read_webhook",
     "to_manifest",
 )
 
@@ -139,3 +146,46 @@ def to_manifest(
         "metadata": {"name": name, "labels": labels},
         "webhooks": entries,
     }
+
+
+class StoredWebhook(_Value, frozen=True):
+    """An entry of anybody's configuration, whoever wrote it, defaults filled in.
+
+    Wider than `Webhook`: what older API servers accepted is still stored.
+    """
+
+    name: str = ""
+    client_config: dict[str, Any] = {}
+    rules: tuple[Rule, ...] = ()
+    failure_policy: str = "Fail"
+    match_policy: str = "Equivalent"
+    namespace_selector: LabelSelector = LabelSelector()
+    object_selector: LabelSelector = LabelSelector()
+    side_effects: str = ""
+    timeout_seconds: int = TIMEOUT_DEFAULT
+    admission_review_versions: tuple[str, ...] = ()
+    match_conditions: tuple[MatchCondition, ...] = ()
+    reinvocation_policy: str = "Never"
+
+
+def read_webhook(entry: Mapping[str, Any]) -> StoredWebhook:
+    """Read an entry of a configuration, such as a cluster or a file holds.
+
+    Shapes: a member of ``webhooks`` as JSON; what is absent or null has its default,
+    what is unknown here is ignored.
+
+    Raises:
+        ConfigError: a member is of the wrong type, or is what no API server accepts.
+    """
+    try:
+        return msgspec.convert(_without_nulls(entry), StoredWebhook)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"not a webhook: {error}") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

@@ -14,7 +14,7 @@ from admit.webhook import LabelSelector, Requirement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("matches_selector", "parse_selector")
+__all__ = ("is_empty", "matches_known", "matches_selector", "parse_selector")
 
 _KEY: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
 _VALUE: Final = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
@@ -89,3 +89,23 @@ def _holds(term: Requirement, labels: Mapping[str, Any]) -> bool:
             return present
         case "DoesNotExist":
             return not present
+
+
+def is_empty(selector: LabelSelector) -> bool:
+    """Tell whether a selector has no term, and so selects everything."""
+    return not selector.match_labels and not selector.match_expressions
+
+
+def matches_known(selector: LabelSelector, labels: Mapping[str, Any]) -> bool | None:
+    """Tell what a selector makes of labels of which only some are known.
+
+    None where it depends on a label that is not among them.
+    """
+    terms = [
+        Requirement(key=key, operator="In", values=(value,))
+        for key, value in selector.match_labels.items()
+    ]
+    terms += selector.match_expressions
+    if any(term.key in labels and not _holds(term, labels) for term in terms):
+        return False
+    return None if any(term.key not in labels for term in terms) else True
