@@ -159,6 +159,8 @@ def _ask_namespace(
         found: Namespace | None = Namespace(labels, attributes.labels_known)
     else:
         name = attributes.namespace
+        if not name:  # deleting what is called a namespace in another group
+            return Answer("error", "resource name may not be empty", code=500)
         found = known.find_namespace(name)
     if found is None:
         return Answer("error", f'namespaces "{name}" not found', code=404)
