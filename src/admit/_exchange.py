@@ -219,7 +219,7 @@ def read_timeout(text: str | None, default_seconds: float) -> float:
 
 def _who_was_running(error: TimeoutError) -> str:
     """The cancelled handler put its name into the cancellation."""
-    cancelled = error.__cause__
+    cancelled = error.__cause__ or error.__context__  # Python 3.11.2 has no cause
     if isinstance(cancelled, asyncio.CancelledError) and cancelled.args:
         return f"policy {cancelled.args[0]} was still running at the deadline"
     return "the decision came after the deadline"

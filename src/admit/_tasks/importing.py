@@ -202,6 +202,8 @@ def _import(name: str, *, file: Path | None, root: Path) -> ModuleType:
     except ImportError as error:
         raise _explain_import(error, name, _place_in(error, root) or shown) from error
     except (Exception, SystemExit) as error:  # the rim around someone's module
+        if "null bytes" in str(error):  # a SyntaxError from Python 3.11.4 on
+            raise _explain_syntax(SyntaxError(str(error)), shown) from error
         first, _, _ = str(error).partition("\n")
         raise PolicyError(
             f"the import fails: {type(error).__name__}: {first}",
