@@ -1,0 +1,1 @@
+"""Findings: what is wrong with webhook configurations, in files and live."""

@@ -1,0 +1,89 @@
+"""What lint refuses, and in which words, is what the real API server does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.doctor.configurations import (
+    ACCEPTED,
+    INVALID,
+    INVALID_MUTATING,
+    UNDECODABLE,
+    change,
+)
+
+from admit.doctor.validation import (
+    decode_configuration,
+    show_path,
+    validate_configuration,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from admit.testing import ControlPlane
+
+INVALID_AT_LEAST = 150
+
+PATH = "/apis/admissionregistration.k8s.io/v1"
+Causes = set[tuple[str, str, str]]
+
+
+def ask(
+    cluster: ControlPlane, configuration: dict[str, Any]
+) -> tuple[int, Causes, str]:
+    plural = f"{configuration['kind'].lower()}s"
+    answer = cluster.client.send(
+        "POST", f"{PATH}/{plural}", configuration, params={"dryRun": "All"}
+    )
+    details = answer.body.get("details") or {}
+    causes = {
+        (cause["reason"], cause["field"], cause["message"])
+        for cause in details.get("causes", ())
+    }
+    return answer.code, causes, answer.body.get("message", "")
+
+
+def predict(configuration: dict[str, Any]) -> tuple[int, Causes]:
+    decoded = decode_configuration(configuration)
+    if decoded.wrong:
+        return 400, set()
+    errors = validate_configuration(decoded.content)
+    causes = {(e.reason, show_path(e.path), e.message) for e in errors}
+    return (422 if errors else 201), causes
+
+
+def cases() -> list[dict[str, Any]]:
+    return [
+        *(
+            change(changes, mutating=mutating)
+            for changes in (*INVALID, *UNDECODABLE, *ACCEPTED)
+            for mutating in (False, True)
+        ),
+        *(change(changes, mutating=True) for changes in INVALID_MUTATING),
+    ]
+
+
+def test_lint_refuses_what_the_api_server_refuses(
+    cluster: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes, causes, differences = Counter[int](), 0, []
+    for configuration in cases():
+        code, said, message = ask(cluster, configuration)
+        codes[code] += 1
+        causes += len(said)
+        predicted = predict(configuration)
+        if predicted != (code, said if code == 422 else set()):
+            ours = sorted(predicted[1] - said)
+            differences.append(f"{predicted[0]} {ours} for {code} {message}")
+    with capsys.disabled():
+        print(
+            f"\nlint: {codes.total()} configurations, answers {dict(codes)}, "
+            f"{causes} causes, {len(differences)} differences"
+        )
+        print("".join(f"  {line}\n" for line in differences), end="")
+    assert len(INVALID) >= INVALID_AT_LEAST
+    assert codes[422] >= 2 * len(INVALID)
+    assert codes[201] == 2 * len(ACCEPTED)
+    assert not differences
