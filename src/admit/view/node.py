@@ -293,18 +293,16 @@ def wrong_type(path: str, value: object, *expected: type) -> ReviewError:
 
 def expectation(value: object, *expected: type) -> str:
     """Say what was expected and what was found, in JSON's words."""
-    wanted = " or ".join(dict.fromkeys(map(_name, expected)))
-    return f"expected {wanted}, found {_name(type(value))}"
-
-
-def _name(type_: type) -> str:
-    return _NAMES.get(type_, "a number")
+    wanted = [_NAMES[t] for t in expected if t is not int or float not in expected]
+    return f"expected {' or '.join(wanted)}, found {_NAMES[type(value)]}"
 
 
 _NAMES: Final = {
     dict: "an object",
     list: "an array",
     str: "a string",
+    int: "a whole number",
+    float: "a number",
     bool: "a boolean",
     type(None): "null",
 }

@@ -172,7 +172,7 @@ class Struct(Members, metaclass=_StructType):
 
     _json: ClassVar[type] = dict
 
-    def __init__(self, document: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, document: Mapping[str, Any] | Struct | None = None) -> None:
         """View a plain dict, for itself: ``Pod({"metadata": {"name": "web"}})``."""
         copy = take({} if document is None else document, copy_value)
         if not isinstance(copy, dict):
