@@ -85,6 +85,7 @@ def test_what_is_absent_reads_as_empty() -> None:
     assert dict(thing.metadata.labels) == {}
     assert thing.metadata.labels.get("app") is None
     assert thing.spec.anything is None
+    assert thing.spec.nodeName is None
     assert len(thing.spec) == 0
     assert list(thing.spec) == []
     assert "x" not in thing.spec
@@ -575,6 +576,24 @@ def test_fields_by_any_annotation() -> None:
     with pytest.raises(TypeError, match="/choice: expected a string"):
         odd.choice = 1  # type: ignore[assignment]
     assert raw(odd)["maybe"] == {"limits": {"memory": "1"}}
+
+
+def test_annotations_may_be_objects() -> None:
+    source = """
+class Own(Struct):
+    name: str | None
+    boxes: List[Box]
+    labels: Map[str]
+    box: Box
+    anything: Any
+"""
+    space = {"Struct": Struct, "List": List, "Map": Map, "Box": Box, "Any": Any}
+    code = compile(source, "policy.py", "exec", dont_inherit=True)
+    exec(code, space | {"__name__": "policy"}, found := {})  # type: ignore[var-annotated]
+    own = found["Own"]({"name": "a", "boxes": [{"name": "b"}], "labels": {"c": "d"}})
+    assert (own.name, own.boxes[0].name, own.labels["c"]) == ("a", "b", "d")
+    own.box.name = "e"
+    assert type(own.box) is Box
 
 
 @pytest.mark.parametrize("annotation", ["complex", "Nowhere", "1 +", "str.no"])

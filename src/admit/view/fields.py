@@ -11,7 +11,7 @@ import types
 import typing
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ("ANY", "VIEWS", "Nested", "Reader", "Scalar", "read_annotation")
 
 
-class Reader:
+class Reader(Protocol):
     """Reads the JSON of a field, an element or a map's value."""
 
     __slots__ = ()
@@ -45,7 +45,7 @@ class Reader:
         Raises:
             ReviewError: the JSON there is not of the declared type (caller's fault).
         """
-        raise NotImplementedError
+        ...
 
     def copy(self, value: Any, trail: list[str | int]) -> Any:
         """Return a value as plain JSON of its own, fit to be put here.
@@ -53,7 +53,7 @@ class Reader:
         Raises:
             UnfitTypeError, UnfitValueError: it does not fit; `trail` is left there.
         """
-        raise NotImplementedError
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Nested(Reader):
             value = {}
         elif isinstance(value, ARRAYS):
             if self.cls._json is list:
-                return copy_array(value, trail, self.cls._element.copy)
+                return copy_array(value, trail, self.cls._find_copy(""))
             value = []
         raise UnfitTypeError(expectation(copy_value(value, trail), self.cls._json))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from admit.view.node import View
-from admit.view.plain import UnfitTypeError, take
+from admit.view.plain import UnfitTypeError, copy_value, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from admit.view.fields import Reader
-    from admit.view.plain import Copy
 
 __all__ = ("Members",)
 
@@ -37,14 +36,6 @@ class Members(View):
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._peek() or ()))
 
-    @classmethod
-    def _reader_of(cls, key: str) -> Reader:
-        raise NotImplementedError
-
-    @classmethod
-    def _find_copy(cls, key: str) -> Copy:
-        return cls._reader_of(key).copy
-
     def _put(self, key: str, value: Any, reader: Reader) -> None:
         """Put a copy of a value at a key."""
         if isinstance(value, View):
@@ -55,6 +46,7 @@ class Members(View):
             where, found = self._path() or "object", type(key).__name__
             raise UnfitTypeError(f"{where}: a key is a string, not a {found}")
         new = take(value, reader.copy, self, key)
+        key = take(key, copy_value, self)
         self._edit_key(key)[key] = new
 
     def _drop(self, key: str) -> bool:

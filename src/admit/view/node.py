@@ -124,8 +124,6 @@ class View:
             return node
         above = parent._peek()
         found = None if above is None else above.get(key)
-        if type(found) is msgspec.Raw:
-            found = unpack(above, key)
         if found is None or type(found) is self._json:
             node = found
             _set_node(self, node)
@@ -200,9 +198,14 @@ class View:
         return self._path() + "/removed"
 
     @classmethod
+    def _reader_of(cls, key: str) -> Any:  # noqa: ARG003 - a struct's depend on it
+        """Return how the value of a key is read."""
+        return cls._element
+
+    @classmethod
     def _find_copy(cls, key: str) -> Any:
         """Return how the value of a key is copied when a whole object is put in."""
-        raise NotImplementedError
+        return cls._reader_of(key).copy
 
     def __bool__(self) -> bool:
         return bool(self._peek())

@@ -68,9 +68,12 @@ class List(View, MutableSequence[T]):
         if isinstance(index, slice):
             new = [self._take(element) for element in value]
             self._edit_array()[index] = new
-        elif not (isinstance(value, View) and value._peek() is self._at(index)):
-            new_element = self._take(value)
-            self._edit_array()[index] = new_element
+            return
+        before = self._at(index)
+        if isinstance(value, View) and value._peek() is before:
+            return  # what is there already
+        new_element = self._take(value)
+        self._edit_array()[index] = new_element
 
     def __delitem__(self, index: int | slice) -> None:
         if not isinstance(index, slice):

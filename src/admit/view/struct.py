@@ -28,7 +28,7 @@ class Field(property):
     """
 
     def __init__(self, annotation: Any, json_name: str, names: dict[str, Any]) -> None:
-        super().__init__(self._get_first, self.put, self._drop)
+        super().__init__(self._get_first)
         self.json_name = json_name
         self._annotation = annotation
         self._names = names
@@ -43,8 +43,7 @@ class Field(property):
         if self._reader is None:
             owner, name = self._owner
             self._reader = read_annotation(self._annotation, owner, name, self._names)
-            getter = _make_getter(self._reader, self.json_name)
-            super().__init__(getter, self.put, self._drop)
+            super().__init__(_make_getter(self._reader, self.json_name))
         return self._reader
 
     def put(self, view: Struct, value: Any) -> None:
@@ -53,9 +52,6 @@ class Field(property):
             view._drop(self.json_name)
         else:
             view._put(self.json_name, value, self._reader or self.reader())
-
-    def _drop(self, view: Struct) -> None:
-        view._drop(self.json_name)
 
     def _get_first(self, view: Struct) -> Any:
         self.reader()
@@ -170,17 +166,7 @@ class Struct(Members, metaclass=_StructType):
             self, view: object, value: Self | Mapping[str, Any] | None
         ) -> None: ...
 
-    _json: ClassVar[type] = dict
-
-    def __init__(self, document: Mapping[str, Any] | Struct | None = None) -> None:
-        """View a plain dict, for itself: ``Pod({"metadata": {"name": "web"}})``."""
-        copy = take({} if document is None else document, copy_value)
-        if not isinstance(copy, dict):
-            raise TypeError(f"{type(self).__name__} is made of an object")
-        for name, value in (("_node", copy), ("_parent", None), ("_key", Record(copy))):
-            object.__setattr__(self, name, value)
-
-    if not TYPE_CHECKING:  # a type checker refuses a misspelt field by itself
+    else:  # a type checker refuses a misspelt field by itself
 
         def __getattr__(self, name: str) -> Any:
             raise _FieldError(type(self), name)
@@ -196,6 +182,16 @@ class Struct(Members, metaclass=_StructType):
             if not isinstance(field, Field):
                 raise _FieldError(type(self), name)
             self._drop(field.json_name)
+
+    _json: ClassVar[type] = dict
+
+    def __init__(self, document: Mapping[str, Any] | Struct | None = None) -> None:
+        """View a plain dict, for itself: ``Pod({"metadata": {"name": "web"}})``."""
+        copy = take({} if document is None else document, copy_value)
+        if not isinstance(copy, dict):
+            raise TypeError(f"{type(self).__name__} is made of an object")
+        for name, value in (("_node", copy), ("_parent", None), ("_key", Record(copy))):
+            object.__setattr__(self, name, value)
 
     def __setitem__(self, key: str, value: Any) -> None:
         field = self._find_field(key)

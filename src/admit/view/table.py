@@ -66,10 +66,6 @@ class Map(Members, MutableMapping[str, T]):
                 self[key] = default
             return self[key]
 
-    @classmethod
-    def _reader_of(cls, key: str) -> Reader:  # noqa: ARG003 - all are read alike
-        return cls._element
-
     def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)
         return self

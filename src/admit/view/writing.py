@@ -169,25 +169,38 @@ class _Writer:
 
 
 def _align_tokens(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int, int]]:
-    """Keep a longest common subsequence; what is between is removed and added."""
-    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
-    for i in range(len(old) - 1, -1, -1):
-        for j in range(len(new) - 1, -1, -1):
-            lengths[i][j] = (
-                lengths[i + 1][j + 1] + 1
-                if old[i] == new[j]
-                else max(lengths[i + 1][j], lengths[i][j + 1])
-            )
+    """Yield the steps that take the fewest operations; a replacement is one."""
+    costs = _count_operations(old, new)
     i = j = removed = added = 0
     while i < len(old) and j < len(new):
         if old[i] == new[j]:
             yield removed, added, 1
             i, j, removed, added = i + 1, j + 1, 0, 0
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            continue
+        replace, remove = costs[i + 1][j + 1], costs[i + 1][j]
+        add = costs[i][j + 1]
+        if replace <= min(remove, add):
+            i, removed, j, added = i + 1, removed + 1, j + 1, added + 1
+        elif remove <= add:
             i, removed = i + 1, removed + 1
         else:
             j, added = j + 1, added + 1
     yield removed + len(old) - i, added + len(new) - j, 0
+
+
+def _count_operations(old: list[bytes], new: list[bytes]) -> list[list[int]]:
+    """Return how many operations it takes from each place in both to the ends."""
+    costs = [list(range(len(new), -1, -1))]
+    for i in range(len(old) - 1, -1, -1):
+        below = costs[-1]
+        row = [len(old) - i]
+        for j in range(len(new) - 1, -1, -1):
+            if old[i] == new[j]:
+                row.append(below[j + 1])
+            else:
+                row.append(1 + min(below[j + 1], below[j], row[-1]))
+        costs.append(row[::-1])
+    return costs[::-1]
 
 
 def _escape(key: str) -> str:
