@@ -41,6 +41,9 @@ class List(View, MutableSequence[T]):
         def __set__(
             self, view: object, value: Sequence[T | Mapping[str, Any]] | None
         ) -> None: ...
+        def __iadd__(  # type: ignore[misc] # unlike `+`, it edits
+            self, values: Iterable[T | Mapping[str, Any]]
+        ) -> Self: ...
 
     @overload
     def __getitem__(self, index: int) -> T: ...
