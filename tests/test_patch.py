@@ -204,6 +204,22 @@ def test_what_is_not_on_the_path_is_shared_and_what_is_gets_copied() -> None:
     assert document == {"on": {"way": [{"x": 1}, {"y": 1}]}, "off": {"z": [1]}}
 
 
+class Counted(list[int]):
+    """An array that counts its copies."""
+
+    copies = 0
+
+    def copy(self) -> Counted:
+        Counted.copies += 1
+        return Counted(self)
+
+
+def test_what_is_written_to_again_and_again_is_copied_once() -> None:
+    operations = [Operation("add", "/l/-", n) for n in range(100)]
+    assert len(apply({"l": Counted()}, operations)["l"]) == 100
+    assert Counted.copies == 1
+
+
 def test_reading_operations_copy_nothing() -> None:
     document = {"a": {"b": [1]}}
     assert apply(document, [Operation("test", "/a/b", [1])]) is document

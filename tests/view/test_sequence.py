@@ -146,6 +146,7 @@ WRITES = [
     ("boxes[1].name = 'z'", [("replace", "/spec/boxes/1/name", "z")]),
     ("boxes[1] = boxes[0]", [("replace", "/spec/boxes/1", {"name": "a", "args": ["x"]})]),
     ("boxes[1] = boxes[1]", []),
+    ("box = boxes[1]; boxes[1] = box; box.name = 'z'", [("replace", "/spec/boxes/1/name", "z")]),
     ("boxes[1]['unknown'] += 1", [("replace", "/spec/boxes/1/unknown", 2)]),
     ("boxes[0], boxes[2] = boxes[2], boxes[0]", [("replace", "/spec/boxes/0", {"name": "c"}), ("replace", "/spec/boxes/2", {"name": "a", "args": ["x"]})]),
     ("boxes.sort(key=lambda b: b.name, reverse=True)", [("replace", "/spec/boxes/0", {"name": "c"}), ("replace", "/spec/boxes/2", {"name": "a", "args": ["x"]})]),

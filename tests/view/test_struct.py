@@ -187,6 +187,7 @@ UNDONE = [
     "del thing.spec.nodeName; thing.spec.nodeName = 'n1'",
     "thing.metadata.labels['x'] = '1'; del thing.metadata.labels['x']",
     "old = raw(thing.metadata); thing.metadata = {}; thing.metadata = old",
+    "old = raw(thing.metadata); thing.metadata.labels['x'] = '1'; thing.metadata = old",
     "thing.metadata.labels.clear(); thing.metadata.labels['app'] = 'web'",
     "thing.spec.boxes[1].limits.memory = '1'; thing.spec.boxes[1].limits.memory = None",
     "thing.spec.boxes[1].limits.memory = '1'; del thing.spec.boxes[1].limits",
