@@ -18,7 +18,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ("dump_yaml", "load_yaml")
+__all__ = ("compose_yaml", "dump_yaml", "load_yaml")
 
 # Levels of nesting that the C reader is asked to compose: it recurses, and a file of
 # brackets would end the process. A CRD's schema has 40.
@@ -33,11 +33,25 @@ def load_yaml(text: str) -> Iterator[tuple[int, Any]]:
         ValueError: an explicitly tagged scalar is not what its tag says.
         RecursionError: it is nested too deeply.
     """
+    for loader, node in _compose(text):
+        yield node.start_mark.line + 1, loader.construct_document(node)
+
+
+def compose_yaml(text: str) -> Iterator[yaml.Node]:
+    """Yield the node of each document, which knows its lines.
+
+    Raises:
+        YAMLError, RecursionError: as `load_yaml`.
+    """
+    for _, node in _compose(text):
+        yield node
+
+
+def _compose(text: str) -> Iterator[tuple[Any, yaml.Node]]:
     _check_depth(text)
     loader = _Loader(text)
     while loader.check_node():
-        node = loader.get_node()
-        yield node.start_mark.line + 1, loader.construct_document(node)
+        yield loader, loader.get_node()
 
 
 def dump_yaml(documents: Iterable[Any]) -> str:

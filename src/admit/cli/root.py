@@ -23,7 +23,10 @@ from admit.errors import AdmitError, ConfigError
 __all__ = ("main", "root")
 
 # In the order in which a newcomer meets them.
-COMMANDS: Final = ("review", "dev", "serve", "manifests", "kinds", "assets")
+COMMANDS: Final = (
+    *("review", "dev", "serve", "manifests", "lint"),
+    *("kinds", "assets"),
+)
 
 BUG: Final = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED: Final = 128 + 2  # as a shell sees SIGINT
