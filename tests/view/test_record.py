@@ -150,6 +150,19 @@ def test_an_amount_and_a_time_are_written_as_text() -> None:
     assert not any(isinstance(value, Quantity | Time) for value in values)
 
 
+def test_a_document_nested_as_deep_as_is_decoded_can_be_edited() -> None:
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    document = msgspec.json.decode(b'{"spec":{"anything":%s,"grid":[[1]]}}' % deep)
+    record = Record(document)
+    thing = record.view(Thing)
+    assert thing == raw(thing)
+    thing.spec.grid[0].append(2)
+    thing.spec["more"] = 1
+    assert len(record.operations()) == 2
+    thing.spec = {"nodeName": "a"}
+    assert [operation.path for operation in record.operations()] == ["/spec"]
+
+
 def packed() -> tuple[dict[str, Any], Record]:
     document = {
         "metadata": {"name": "a", "labels": {"a": "1"}},

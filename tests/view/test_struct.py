@@ -494,6 +494,14 @@ def test_how_deep_a_value_may_be_is_bounded() -> None:
             it.thing.spec.anything = value
 
 
+def test_a_long_path_is_cut_in_an_error() -> None:
+    it = edit()
+    with pytest.raises(TypeError) as caught:
+        it.thing.spec.anything = {"k" * 100_000: {1}}
+    assert len(str(caught.value)) < 350
+    assert str(caught.value).endswith("kkk...: a set is not JSON")
+
+
 def test_text_and_numbers_of_other_classes_become_plain() -> None:
     class Word(str):
         __slots__ = ()

@@ -86,17 +86,6 @@ class Edits:
                     above[key] = before
         self._created = kept[::-1]
 
-    def _restore(self, value: Any) -> Any:
-        """Return a copy of a value as it was before any edit inside it."""
-        if not isinstance(value, (dict, list)):
-            return value
-        entry = self._edited.get(id(value))
-        if isinstance(value, dict):
-            held = value if entry is None else value | entry[1]
-            return {k: self._restore(v) for k, v in held.items() if v is not ABSENT}
-        held = value if entry is None else entry[1]
-        return [self._restore(element) for element in held]
-
 
 class View:
     """A place in a document: a key in a parent view.

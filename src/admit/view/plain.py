@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import msgspec
+
 from admit.patch import join
 from admit.view.node import View
 
@@ -32,6 +34,9 @@ Copy: TypeAlias = "Callable[[Any, list[str | int]], Any]"
 # deeper than its JSON decoder's 10,000; nobody means more than this.
 DEPTH_LIMIT: Final = 200
 
+# Characters of a path that an error repeats: its keys may be anybody's.
+PLACE_LENGTH: Final = 300
+
 OBJECTS: Final = (dict, Mapping)
 ARRAYS: Final = (list, tuple)
 _SCALARS: Final = (str, int, float, type(None))  # cheaper asked for than a Mapping
@@ -57,7 +62,7 @@ def raw(value: Any) -> Any:
 
     An absent place gives the empty dict or list that it reads as.
     """
-    return take(value, copy_value) if isinstance(value, View) else value
+    return msgspec.to_builtins(value._whole()) if isinstance(value, View) else value
 
 
 def take(value: Any, copy: Copy, view: View | None = None, *way: str) -> Any:
@@ -78,6 +83,8 @@ def take(value: Any, copy: Copy, view: View | None = None, *way: str) -> Any:
         return copy(value, trail)
     except (UnfitTypeError, UnfitValueError) as error:
         place = ("" if view is None else view._path()) + join(trail)
+        if len(place) > PLACE_LENGTH:
+            place = f"{place[:PLACE_LENGTH]}..."
         raise type(error)(f"{place or 'object'}: {error}") from None
 
 

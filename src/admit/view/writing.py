@@ -6,6 +6,7 @@ written; an edit that was undone has changed nothing.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -45,7 +46,6 @@ class _Writer:
         self.operations: list[Operation] = []
         self._document = document
         self._edited, self._ways = edits._edited, edits._ways
-        self._restore = edits._restore
         # Of an array, by identity: where its elements are, by identity.
         self._indices: dict[int, dict[int, int]] = {}
 
@@ -123,6 +123,21 @@ class _Writer:
                 self.operations.append(Operation("add", place, _copy(value)))
             elif not same(self._restore(old), value):
                 self.operations.append(Operation("replace", place, _copy(value)))
+
+    @cached_property
+    def _touched(self) -> set[int]:
+        """The identities of what was edited, and of what is around that."""
+        return {*self._edited, *(id(around) for around, _ in self._ways.values())}
+
+    def _restore(self, value: Any) -> Any:
+        """Return a value as it was before any edit inside it."""
+        if not isinstance(value, (dict, list)) or id(value) not in self._touched:
+            return value
+        entry = self._edited.get(id(value))
+        if isinstance(value, dict):
+            held = value if entry is None else value | entry[1]
+            return {k: self._restore(v) for k, v in held.items() if v is not ABSENT}
+        return [self._restore(v) for v in (value if entry is None else entry[1])]
 
     def _write_array(self, path: str, node: list[Any], before: list[Any]) -> list[int]:
         """Return where the elements are that stayed."""
@@ -210,8 +225,4 @@ def _escape(key: str) -> str:
 
 
 def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_copy(child) for child in value]
-    return value
+    return msgspec.to_builtins(value) if isinstance(value, (dict, list)) else value
