@@ -118,7 +118,7 @@ class Walk:
             assert matches(done.stdout, expected), (
                 f"$ {command}\n{done.stdout}\n--- expected\n{expected}"
             )
-            refused = re.search(r"^error|^Error", expected, re.MULTILINE)
+            refused = re.search(r"^error|^Error|: error: ", expected, re.MULTILINE)
             assert bool(done.returncode) == bool(refused), f"$ {command}: exit code"
         return len(block.commands)
 

@@ -23,6 +23,7 @@ import admit
 from admit import errors
 from admit._exchange import OUTCOMES
 from admit._handler import Options
+from admit.doctor import CATALOGUE
 from admit.server import ServeOptions
 from admit.telemetry.metrics import METRICS
 
@@ -88,6 +89,16 @@ def metrics() -> str:
     )
 
 
+def findings() -> str:
+    return table(
+        ["id", "severity", "finding", "why", "what to do"],
+        (
+            (f"`{c.id}`", c.severity, f"[{c.title}]({c.link})", c.why, c.hint)
+            for c in CATALOGUE.values()
+        ),
+    )
+
+
 def names() -> str:
     rows = []
     for name in sorted(vars(admit)["__all__"]):
@@ -141,6 +152,7 @@ TABLES = {
     "settings": lambda: defaults(ServeOptions),
     "errors": error_classes,
     "metrics": metrics,
+    "findings": findings,
     "names": names,
     "layers": layers,
     **{name: functools.partial(docstrings.module, name) for name in MODULES},
