@@ -10,46 +10,27 @@ pkg/admission/plugin/webhook/predicates/{namespace,object}/matcher.go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from admit.matching.equivalents import BUILT_IN, Equivalents, Served
 from admit.matching.exclusions import VIRTUAL_EXCLUDED_SINCE, find_exclusion
 from admit.matching.rules import Target, matches_rule
 from admit.matching.selectors import is_empty, matches_known, matches_selector
+from admit.webhook import StoredWebhook, Webhook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from admit.matching.attributes import Attributes
-    from admit.webhook import LabelSelector, Rule
+    from admit.webhook import LabelSelector
 
 __all__ = ("Answer", "Filters", "Known", "Namespace", "answer")
 
 Verdict = Literal["matched", "may match", "not matched", "error"]
 
 
-class Filters(Protocol):
-    """What decides of a webhook entry; `admit.webhook.Webhook` has it all."""
-
-    @property
-    def rules(self) -> Sequence[Rule]:
-        """In their order."""
-
-    @property
-    def match_policy(self) -> str:
-        """Exact or Equivalent."""
-
-    @property
-    def namespace_selector(self) -> LabelSelector:
-        """Empty for all."""
-
-    @property
-    def object_selector(self) -> LabelSelector:
-        """Empty for all."""
-
-    @property
-    def match_conditions(self) -> Sequence[Any]:
-        """Empty for none."""
+Filters: TypeAlias = Webhook | StoredWebhook
+"""An entry of admit's own configurations, or of anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
