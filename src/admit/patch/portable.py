@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,6 +50,8 @@ def _find_difference(operation: Operation, document: JSON) -> str | None:
         return f"{operation.op} is read differently"
     if not operation.path.startswith("/"):
         return "the root is read differently"
+    if re.search("~(?![01])", operation.path):
+        return "the escape is read differently"
     if (operation.op == "remove") != (operation.value is msgspec.UNSET):
         return "a value that is missing, or too much"
     *parents, last = split(operation.path)
