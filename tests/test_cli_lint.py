@@ -132,6 +132,13 @@ def test_of_several_json_values_the_line_is_that_of_the_object(tmp_path: Path) -
     assert found["line"] == 5
 
 
+def test_what_is_missing_is_told_where_it_should_be(tmp_path: Path) -> None:
+    short = change({"webhooks": [{}], "metadata": {"name": "a"}})
+    text = yaml.safe_dump(short)
+    _, report = lint(write(tmp_path / "given.yaml", text))
+    assert {text.splitlines()[f["line"] - 1] for f in report["findings"]} == {"- {}"}
+
+
 def test_standard_input_has_lines_too() -> None:
     code, report = lint("-", input=BAD)
     assert code == 1

@@ -93,6 +93,12 @@ ANSWERS: list[tuple[dict[str, Any], Attributes, str]] = [
     ),
     # What has no namespace is never filtered by it.
     ({"namespaceSelector": TEAM}, attributes("nodes", namespace=""), "matched"),
+    # Another group's cluster-scoped "namespaces" are looked up by an empty name.
+    (
+        {"namespaceSelector": TEAM},
+        attributes("namespaces", operation="DELETE", namespace="", labels=None),
+        "error",
+    ),
     # The error of the selector is held back until a rule covers the request.
     (
         {"namespaceSelector": TEAM, "rules": []},
@@ -138,6 +144,11 @@ def test_the_answer_is_the_api_servers(
 def test_an_error_carries_the_status_that_the_client_gets() -> None:
     found = answer(webhook(namespaceSelector=TEAM), attributes(namespace="gone"), KNOWN)
     assert (found.code, found.reason) == (404, 'namespaces "gone" not found')
+
+
+def test_the_stored_namespace_of_no_name_is_the_api_servers_error() -> None:
+    asked = attributes("namespaces", operation="DELETE", namespace="", labels=None)
+    assert answer(webhook(namespaceSelector=TEAM), asked, KNOWN).code == 500
 
 
 def test_all_that_is_unsure_is_in_the_reason() -> None:

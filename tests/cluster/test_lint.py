@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,14 @@ from admit.doctor.validation import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from admit.testing import ControlPlane
 
 INVALID_AT_LEAST = 150
+COMBINED, SEED = 200, 5
 
 PATH = "/apis/admissionregistration.k8s.io/v1"
 Causes = set[tuple[str, str, str]]
@@ -54,8 +59,21 @@ def predict(configuration: dict[str, Any]) -> tuple[int, Causes]:
     return (422 if errors else 201), causes
 
 
+def combine() -> Iterator[dict[str, Any]]:
+    """Several mistakes in one configuration."""
+    chance = random.Random(SEED)
+    for number in range(COMBINED):
+        changes: dict[str, Any] = {}
+        for one in chance.sample(INVALID, chance.randint(2, 4)):
+            changes |= one
+        # A change may have taken away where another one goes.
+        with contextlib.suppress(KeyError, TypeError, IndexError):
+            yield change(changes, mutating=bool(number % 2))
+
+
 def cases() -> list[dict[str, Any]]:
     return [
+        *combine(),
         *(
             change(changes, mutating=mutating)
             for changes in (*INVALID, *UNDECODABLE, *ACCEPTED)

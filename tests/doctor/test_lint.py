@@ -125,6 +125,11 @@ CAUSES: list[tuple[str, dict[str, Any], str]] = [
         f"{R}.resources.0",
     ),
     ("unknown-resource", {f"{W}.rules": [rule("nodes", "pod")]}, f"{R}.resources.1"),
+    (
+        "unknown-resource",
+        {f"{W}.rules": [rule("qwertyuiop", apiGroups=["apps"])]},
+        f"{R}.resources.0",
+    ),
     ("subresource-wildcard", {f"{W}.rules": [rule("pods/*")]}, f"{R}.resources.0"),
     (
         "order-dependent-resources",
@@ -406,6 +411,18 @@ def test_a_certificate_for_a_url_has_its_host() -> None:
     late = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
     ids = severities(find(change(at), serving_certificate=leaf, now=late))
     assert set(ids) == {"ca-expired", "certificate-mismatch"}
+
+
+def test_a_bundle_with_something_broken_in_it_is_read_as_go_reads_it() -> None:
+    broken = b"-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n"
+    content = change({f"{C}.caBundle": bundle(broken, CA.cert_pem.bytes())})
+    assert find(content, serving_certificate=LEAF) == ()
+
+
+def test_a_url_that_is_none_has_no_host_to_compare() -> None:
+    content = change({C: {"url": "https://a:b", "caBundle": BUNDLE}})
+    ids = severities(find(content, serving_certificate=LEAF))
+    assert set(ids) == {"rejected", "certificate-mismatch"}
 
 
 STATIC = {

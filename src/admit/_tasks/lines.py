@@ -39,14 +39,12 @@ class Lines:
         Where the file is no YAML (several JSON values in one), the object's line.
         """
         found = _PLACE.fullmatch(document.place)
-        if found is None:
-            return 1
-        start = int(found["line"])
+        start = int(found["line"]) if found else 1
         nodes = self._compose(document.source)
         node = next((n for n in nodes if n.start_mark.line + 1 == start), None)
         if node is None:
             return start
-        items = re.findall(r"items\[(\d+)\]", found["items"])
+        items = re.findall(r"items\[(\d+)\]", found["items"] if found else "")
         within = [part for number in items for part in ("items", int(number))]
         return _descend(node, [*within, *path])
 

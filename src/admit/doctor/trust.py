@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import ExtensionOID
 
 from admit.doctor.validation.go_url import parse_url
 
@@ -157,15 +156,12 @@ def _check_serving(
 def _names_of(leaf: x509.Certificate) -> list[str]:
     """Go reads the subject alternative names, and never the common name."""
     try:
-        found = leaf.extensions.get_extension_for_oid(
-            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
-        ).value
-    except x509.ExtensionNotFound:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return []
-    if not isinstance(found, x509.SubjectAlternativeName):
-        return []
-    addresses = map(str, found.get_values_for_type(x509.IPAddress))
-    return [*found.get_values_for_type(x509.DNSName), *addresses]
+    names = found.value
+    addresses = map(str, names.get_values_for_type(x509.IPAddress))
+    return [*names.get_values_for_type(x509.DNSName), *addresses]
 
 
 def _covers(known: str, name: str) -> bool:

@@ -119,15 +119,12 @@ def _parse_literal(host: str) -> str:
     address, _, _ = name.partition("%25")
     _check_host(address)
     try:
-        if ipaddress.ip_address(unquote(address)).version == 4:
-            raise ValueError("invalid IP-literal")
-    except ipaddress.AddressValueError:
-        raise ValueError(f"invalid host: ParseAddr({quote(name)})") from None
-    except ValueError as error:
-        if str(error) == "invalid IP-literal":
-            raise
+        version = ipaddress.ip_address(unquote(address)).version
+    except ValueError:
         text = f"invalid host: ParseAddr({quote(name)}): unable to parse IP"
         raise ValueError(text) from None
+    if version == 4:
+        raise ValueError("invalid IP-literal")
     return host
 
 
