@@ -84,6 +84,8 @@ def read_documents(get: Get) -> Documents:
     types: dict[tuple[str, str], ResourceType] = {}
     for path in sorted(paths - foreign_paths(get(API_SERVICES))):
         openapi = get(f"/openapi/v3/{path}")
+        if isinstance(openapi, str):
+            continue  # somebody removed it since the index was read
         documents.schemas.update(openapi["components"]["schemas"])
         documents.connect_schemas.update(connect_schemas(openapi))
         for type_ in resource_types(get(f"/{path}")):
