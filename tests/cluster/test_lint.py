@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.doctor.configurations import (
     ACCEPTED,
     INVALID,
@@ -15,6 +16,7 @@ from tests.doctor.configurations import (
     change,
 )
 
+from admit.doctor import Configuration, Context, lint
 from admit.doctor.validation import (
     decode_configuration,
     show_path,
@@ -23,8 +25,6 @@ from admit.doctor.validation import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from admit.testing import ControlPlane
 
@@ -105,3 +105,32 @@ def test_lint_refuses_what_the_api_server_refuses(
     assert codes[422] >= 2 * len(INVALID)
     assert codes[201] == 2 * len(ACCEPTED)
     assert not differences
+
+
+EXCLUDED: list[tuple[list[str], list[str]]] = [
+    (["authentication.k8s.io"], ["tokenreviews"]),
+    (["authorization.k8s.io"], ["subjectaccessreviews", "localsubjectaccessreviews"]),
+    (["authentication.k8s.io"], ["selfsubjectreviews", "tokenreviews"]),
+    (["authorization.k8s.io"], ["*"]),
+    (["*"], ["tokenreviews"]),
+    (["", "authentication.k8s.io"], ["pods", "tokenreviews"]),
+    (["apps"], ["deployments"]),
+]
+
+
+@pytest.mark.parametrize(("groups", "resources"), EXCLUDED)
+def test_lint_warns_of_rules_without_effect_as_the_api_server_does(
+    cluster: ControlPlane, groups: list[str], resources: list[str]
+) -> None:
+    rule = {"apiGroups": groups, "resources": resources}
+    whole = change({f"webhooks.0.rules.0.{k}": v for k, v in rule.items()})
+    answer = cluster.client.send(
+        "POST",
+        f"{PATH}/validatingwebhookconfigurations",
+        whole,
+        params={"dryRun": "All"},
+    )
+    assert answer.code == 201
+    found = lint([Configuration.read(whole, 0)], Context())
+    ours = [finding.reason for finding in found if finding.id == "excluded-resource"]
+    assert sorted(ours) == sorted(answer.warnings)

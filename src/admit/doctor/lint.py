@@ -107,9 +107,6 @@ def _check_static(configuration: Configuration) -> Iterator[Finding]:
                 "use clientConfig.url instead"
             )
             yield _name(configuration, "static-manifest", reason, (*at, "service"))
-        elif not client.get("url"):
-            reason = f"{where}: clientConfig.url is required for static manifests"
-            yield _name(configuration, "static-manifest", reason, at)
 
 
 def _check_static_names(configurations: Sequence[Configuration]) -> Iterator[Finding]:
