@@ -61,7 +61,8 @@ class Endpoint:
     when: str
     suspends: bool
     running: Running
-    _known: dict[Target, tuple[Handler, ...]] = field(default_factory=dict)
+    # By what a target is made of, which is cheaper to look up than a target.
+    _known: dict[tuple[object, ...], tuple[Handler, ...]] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -72,7 +73,7 @@ class Endpoint:
 
     def matches(self, request: AdmissionRequest) -> bool:
         """Tell whether a handler's rules cover the request."""
-        return bool(self._find_handlers(Target.of(request)))
+        return bool(self._find_handlers(request))
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
         """Ask every handler that matches and answer for all of them.
@@ -82,17 +83,27 @@ class Endpoint:
             ReviewError: the object cannot be read (caller's fault).
         """
         decision = Decision(request, self.running, mutating=self.mutating)
-        for handler in self._find_handlers(Target.of(request)):
+        for handler in self._find_handlers(request):
             if decision.matches(handler):
                 await call(handler, decision)
         return _to_response(decision)
 
-    def _find_handlers(self, target: Target) -> tuple[Handler, ...]:
-        found = self._known.get(target)
+    def _find_handlers(self, request: AdmissionRequest) -> tuple[Handler, ...]:
+        resource = request.resource
+        key = (
+            request.operation,
+            resource.group,
+            resource.version,
+            resource.resource,
+            request.sub_resource,
+            not request.namespace,
+        )
+        found = self._known.get(key)
         if found is None:
+            target = Target.of(request)
             found = tuple(h for h in self.handlers if h.matches_target(target))
             if len(self._known) < KNOWN_TARGETS:
-                self._known[target] = found
+                self._known[key] = found
         return found
 
 
