@@ -358,14 +358,23 @@ def configuration(kind: str, recorder: Recorder, count: int) -> dict[str, Any]:
     )
 
 
-@pytest.fixture
-def spaces(cluster: ControlPlane) -> Iterator[dict[str, dict[str, str]]]:
-    """Namespaces with their labels; custom resources are defined, objects are there."""
+@pytest.fixture(scope="module")
+def custom(cluster: ControlPlane) -> Iterator[None]:
+    """The custom resources are defined."""
     client = cluster.client
-    for custom in DEFINITIONS:
-        client.create(custom)
-        what = custom["metadata"]["name"]
-        wait_until(functools.partial(is_established, client, custom), what=what)
+    for each in DEFINITIONS:
+        client.create(each)
+        what = each["metadata"]["name"]
+        wait_until(functools.partial(is_established, client, each), what=what)
+    yield
+    for each in DEFINITIONS:
+        client.delete(each)
+
+
+@pytest.fixture
+def spaces(cluster: ControlPlane, custom: None) -> Iterator[dict[str, dict[str, str]]]:
+    """Namespaces with their labels; objects are in them."""
+    client = cluster.client
     made = [
         client.create(
             {
@@ -379,7 +388,7 @@ def spaces(cluster: ControlPlane) -> Iterator[dict[str, dict[str, str]]]:
     for space in made:
         fill(client, space["metadata"]["name"])
     yield {s["metadata"]["name"]: s["metadata"]["labels"] for s in made}
-    for each in (*made, *DEFINITIONS):
+    for each in made:
         client.delete(each)
 
 
@@ -505,3 +514,86 @@ def compare(
                 seen or [written] if written else seen,
                 called=path in called,
             )
+
+
+def remove_namespace_alone(client: Client) -> str:
+    """Return a namespace that is gone although something is still in it."""
+    made = client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"generateName": "gone-"},
+        }
+    )
+    name: str = made["metadata"]["name"]
+    for kind in ("ConfigMap", "Secret"):
+        client.create(thing("v1", kind, "left", metadata={"namespace": name}))
+    client.delete(made)
+    path = f"/api/v1/namespaces/{name}"
+    client.request("PUT", f"{path}/finalize", thing("v1", "Namespace", name))
+    wait_until(lambda: client.send("GET", path).code == 404, what=f"{name} to be gone")
+    return name
+
+
+def deleting(resource: str, kind: str, **changes: Any) -> Attributes:
+    whole = {"group": "", "version": "v1", "name": "left", "old_labels": {}}
+    return Attributes(
+        operation="DELETE", resource=resource, kind=kind, **whole | changes
+    )
+
+
+@pytest.mark.usefixtures("custom")
+def test_an_error_of_a_selector_is_the_answer_whatever_the_failure_policy(
+    cluster: ControlPlane,
+) -> None:
+    client = cluster.client
+    client.create(thing(f"{GROUP}/v1", "Namespace", "left"))
+    gone = remove_namespace_alone(client)
+    rules = [
+        {
+            "apiGroups": ["", GROUP],
+            "apiVersions": ["*"],
+            "resources": ["configmaps", "namespaces"],
+            "operations": ["DELETE"],
+        }
+    ]
+    with recording() as recorder:
+        entry = entry_of("/selected", recorder, rules)
+        entry |= {
+            "namespaceSelector": {"matchLabels": {"team": "a"}},
+            "failurePolicy": "Ignore",
+        }
+        marker = {**EVERYTHING, "resources": ["configmaps"], "operations": ["CREATE"]}
+        configured = thing(
+            "admissionregistration.k8s.io/v1",
+            "ValidatingWebhookConfiguration",
+            "matching-errors",
+            webhooks=[entry, entry_of("/marker", recorder, [marker])],
+        )
+        asked = [
+            (
+                f"/api/v1/namespaces/{gone}/configmaps/left",
+                deleting("configmaps", "ConfigMap", namespace=gone),
+                404,
+            ),
+            (
+                f"/api/v1/namespaces/{gone}/secrets/left",
+                deleting("secrets", "Secret", namespace=gone),
+                200,
+            ),
+            # Of a collection, for its items cannot be named: see above.
+            (
+                f"/apis/{GROUP}/v1/namespaces",
+                deleting("namespaces", "Namespace", group=GROUP, kind_group=GROUP),
+                500,
+            ),
+        ]
+        known = Known(find_namespace=lambda _: None)
+        with cluster.registered(configured, probe=thing("v1", "ConfigMap", "probe")):
+            recorder.take()
+            for path, attributes, code in asked:
+                said = client.send("DELETE", path, params=DRY)
+                found = answer(read_webhook(entry), attributes, known)
+                assert said.code == code == (found.code or 200), said.body
+                assert found.code == 0 or found.reason in said.body["message"]
+            assert recorder.take() == []
