@@ -247,6 +247,31 @@ def test_sarif_has_a_place_and_a_rule_for_each_finding(tmp_path: Path) -> None:
     ]
 
 
+EVERYTHING = """
+from admit import App, Deny, Resource
+
+app = App("everything", domain="example.com")
+
+
+@app.validate(resources=["*/*"], operations=["CREATE", "UPDATE", "DELETE"])
+def nothing_at_all(object: Resource) -> None:
+    raise Deny("no")
+"""
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/policies.py"))
+
+
+@pytest.mark.parametrize("example", [None, *EXAMPLES])
+def test_what_admit_generates_cannot_lock_a_cluster(
+    tmp_path: Path, example: Path | None
+) -> None:
+    policies = example or write(tmp_path / "policies.py", EVERYTHING)
+    generated = invoke("manifests", policies, "--service", "policies/webhook")
+    assert generated.exit_code == 0, generated.output
+    code, report = lint("-", input=generated.stdout)
+    assert code == 0, report["findings"]
+
+
 def test_a_name_that_a_terminal_would_obey_is_only_shown() -> None:
     evil = change({"metadata.name": "a\x1b[31m"})
     result = invoke("lint", "-", input=json.dumps(evil))

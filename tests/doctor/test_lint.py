@@ -344,6 +344,12 @@ def test_subresources_that_are_covered_are_not_missed() -> None:
     assert "missing-subresources" not in severities(found)
 
 
+def test_a_resize_alone_is_a_small_gap() -> None:
+    nearly_all = rule("pods", "pods/ephemeralcontainers")
+    found = find(change({f"{W}.rules": [nearly_all]}))
+    assert severities(found)["missing-subresources"] == "info"
+
+
 def test_names_that_are_there_twice() -> None:
     second = change({"metadata.name": "second"})
     ids = severities(find(VALID, second))

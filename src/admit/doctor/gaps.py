@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ("check_gaps",)
 
-# How a pod's containers change once it is there, and since when.
+# How a pod's containers change once it is there.
 POD_SUBRESOURCES: Final = ("ephemeralcontainers", "resize")
 
 _DECLARED: Final = ("None", "NoneOnDryRun")
@@ -65,7 +65,13 @@ def _check_subresources(entry: Entry, context: Context) -> Iterator[Finding]:
     ]
     if missing:
         reason = f"CREATE pods is covered, UPDATE {', '.join(missing)} is not"
-        yield entry.find("missing-subresources", reason, "rules", created.rule or 0)
+        yield entry.find(
+            "missing-subresources",
+            reason,
+            *("rules", created.rule or 0),
+            # A resize changes requests and limits, and nothing else.
+            severity="info" if missing == ["pods/resize"] else None,
+        )
 
 
 def _check_policies(entry: Entry, context: Context) -> Iterator[Finding]:
