@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.recording import Recorder, recording
 from tests.doctor.configurations import GONE, change
 
+from admit._tasks.static import write_static_manifests
 from admit.doctor import Configuration, Context, lint
 from admit.matching import Attributes, Known, answer
 from admit.testing import ControlPlane
@@ -51,30 +52,17 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, recorder: Recorder) -> Path:
-    """The API server's directory of static manifests, with one in it."""
+    """The API server's directories of static manifests, as admit writes them."""
     made = tmp_path_factory.mktemp("static")
-    (made / "guard.json").write_text(json.dumps(manifest(recorder)))
+    named = manifest(recorder, **{"metadata.name": "guard"})
+    write_static_manifests([named], made)
     return made
 
 
 @pytest.fixture(scope="module")
 def guarded(folder: Path) -> Iterator[ControlPlane]:
-    plugin = {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "WebhookAdmissionConfiguration",
-        "staticManifestsDir": str(folder),
-    }
-    configuration = {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "AdmissionConfiguration",
-        "plugins": [
-            {"name": "ValidatingAdmissionWebhook", "configuration": plugin},
-        ],
-    }
-    file = folder.parent / f"{folder.name}.json"
-    file.write_text(json.dumps(configuration))
-    flags = [f"--admission-control-config-file={file}"]
-    with ControlPlane(flags=flags) as plane:
+    flag = f"--admission-control-config-file={folder / 'admission.yaml'}"
+    with ControlPlane(flags=[flag]) as plane:
         yield plane
 
 
@@ -164,9 +152,10 @@ def test_what_is_not_taken_from_the_directory_is_an_error_of_lint(
     log = guarded.logs["kube-apiserver"]
     before = len(log.read_text())
     content = manifest(recorder, **changes)
-    good = (folder / "guard.json").read_text()
+    file = folder / "validating/guard.yaml"
+    good = file.read_text()
     try:
-        (folder / "guard.json").write_text(json.dumps(content))
+        file.write_text(json.dumps(content))
         escaped = text.replace('"', '\\"')
         wait_until(
             lambda: any(part in log.read_text()[before:] for part in (text, escaped)),
@@ -174,7 +163,7 @@ def test_what_is_not_taken_from_the_directory_is_an_error_of_lint(
             seconds=90,
         )
     finally:
-        (folder / "guard.json").write_text(good)
+        file.write_text(good)
     found = lint([Configuration.read(content, 0, static=True)], Context())
     errors = [finding.reason for finding in found if finding.severity == "error"]
     assert any(text in reason for reason in errors)

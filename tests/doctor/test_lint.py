@@ -138,7 +138,10 @@ CAUSES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "selector-ignored",
-        {f"{W}.rules": [rule("nodes")], f"{W}.namespaceSelector": ELSEWHERE},
+        {
+            f"{W}.rules": [rule("nodes")],
+            f"{W}.namespaceSelector": {"matchLabels": {"team": "a"}},
+        },
         f"{W}.namespaceSelector",
     ),
     (
@@ -342,6 +345,11 @@ def test_subresources_that_are_covered_are_not_missed() -> None:
     all_of_pods = rule("pods", "pods/ephemeralcontainers", "pods/resize")
     found = find(change({f"{W}.rules": [all_of_pods]}))
     assert "missing-subresources" not in severities(found)
+
+
+def test_to_exclude_what_is_not_there_does_no_harm() -> None:
+    nodes = {f"{W}.rules": [rule("nodes")], f"{W}.namespaceSelector": ELSEWHERE}
+    assert severities(find(change(nodes)))["selector-ignored"] == "info"
 
 
 def test_a_resize_alone_is_a_small_gap() -> None:

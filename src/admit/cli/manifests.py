@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from admit._tasks.dialect import dump_yaml
 from admit._tasks.manifests import ManifestsOptions, generate_manifests
+from admit._tasks.static import write_static_manifests
 from admit.cli.options import (
     debug_option,
     modes_option,
@@ -39,6 +41,12 @@ __all__ = ("command",)
     metavar="FILE",
     help="The authority that signed the webhook's certificate, in PEM.",
 )
+@click.option(
+    "--static",
+    default="",
+    metavar="FOLDER",
+    help="Write what the API server reads from a directory, before any API is there.",
+)
 @modes_option
 @output_option("yaml", "json")
 @debug_option
@@ -48,6 +56,7 @@ def command(
     url: str,
     service: str,
     ca_file: str,
+    static: str,
     modes: dict[str, Mode],
     output: str,
 ) -> None:
@@ -59,11 +68,17 @@ def command(
     kube-system and what else a cluster needs to start are left out unless a policy
     names them.
 
+    With --static nothing is printed but the files that were written: copy the FOLDER to
+    every control plane node, to the same place, and start kube-apiserver with
+    --admission-control-config-file=FOLDER/admission.yaml.
+
     \b
     Examples:
       admit manifests policies.py --service policies/webhook --ca-file ca.pem \\
         | kubectl apply -f -
       admit manifests policies.py --url https://10.0.0.5:8443 --ca-file ca.pem
+      admit manifests guard.py --url https://localhost:8443 --ca-file ca.pem \\
+        --static /etc/kubernetes/admission
     """  # noqa: D301 - click's mark
     report = generate_manifests(
         ManifestsOptions(
@@ -72,6 +87,13 @@ def command(
     )
     for note in report.notes:
         show_note(note)
+    if static:
+        files = write_static_manifests(report.configurations, Path(static))
+        names = [*map(str, files)]
+        show_json({"files": names}) if output == "json" else click.echo(
+            "\n".join(names)
+        )
+        return
     if output == "json":
         items = list(report.configurations)
         show_json({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from admit.doctor.context import Context
     from admit.doctor.findings import Configuration, Entry, Finding
-    from admit.webhook import Rule
+    from admit.webhook import LabelSelector, Rule
 
 __all__ = ("check_meaning", "check_names")
 
@@ -124,7 +124,20 @@ def _check_selectors(entry: Entry) -> Iterator[Finding]:
     filters = not is_empty(webhook.namespace_selector)
     if filters and rules and all(map(_is_cluster_scoped, rules)):
         reason = "the rules cover only what has no namespace"
-        yield entry.find("selector-ignored", reason, "namespaceSelector")
+        yield entry.find(
+            "selector-ignored",
+            reason,
+            "namespaceSelector",
+            # To leave out what is not there anyway does no harm.
+            severity="info" if _only_excludes(webhook.namespace_selector) else None,
+        )
+
+
+def _only_excludes(selector: LabelSelector) -> bool:
+    terms = selector.match_expressions
+    return not selector.match_labels and all(
+        term.operator in {"NotIn", "DoesNotExist"} for term in terms
+    )
 
 
 def _is_cluster_scoped(rule: Rule) -> bool:
