@@ -302,6 +302,7 @@ ACCEPTED: list[dict[str, Any]] = [
     term(key="a.b/C_d", operator="Exists", values=None),
     {"metadata.finalizers": ["a.b/c"]},
     {"metadata.namespace": "default"},
+    {"metadata.managedFields": [{"manager": "a", "operation": "Update"}]},
     {"metadata.annotations": {"A.b/C": "anything at all"}},
 ]
 

@@ -69,6 +69,12 @@ def test_an_error_reads_as_the_api_server_writes_it() -> None:
     ]
 
 
+def test_an_error_has_the_reason_that_a_status_gives() -> None:
+    decoded = decode_configuration(change({"webhooks.0.name": ""}))
+    (error,) = validate_configuration(decoded.content)
+    assert (error.reason, error.message) == ("FieldValueRequired", "Required value")
+
+
 def test_a_static_manifest_may_have_the_reserved_name() -> None:
     named = change({"metadata.name": "a.static.k8s.io"})
     assert errors(named, static=True) == []
