@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import reviews
 import yaml
 from builds import MissingError, issue_certificates
 from servers import SERVERS, started
 
-import reviews
 from admit.errors import AdmitError
 from admit.testing import ControlPlane, find_assets
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import reviews
 import startup
 import viewing
 from apiserver import CREATES, measure_creates, render_creates
@@ -34,8 +35,6 @@ from results import (
 )
 from rounds import Load, measure
 from servers import SERVERS, machine, started
-
-import reviews
 
 if TYPE_CHECKING:
     from collections.abc import Callable

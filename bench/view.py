@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import reviews
+
 from admit import Pod
 from admit.view import Record
 

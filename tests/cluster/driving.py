@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.serving import manifests, served
 
 from admit.errors import ClusterError
+from tests.serving import manifests, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.commands import POD, POLICIES, write
 
 from admit.testing import get_assets
+from tests.commands import POD, POLICIES, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

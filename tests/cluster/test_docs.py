@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.pages import ROOT, needs_cluster, pages, walking
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
 from tests.cluster.driving import (
     EXAMPLES,
     config_map,

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.generator import import_generator
-
 from admit._tasks.kinds import write_kinds
 from admit.testing import wait_until
+from tests.generator import import_generator
 
 if TYPE_CHECKING:
     import pytest

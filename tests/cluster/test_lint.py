@@ -8,19 +8,19 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.doctor.configurations import (
-    ACCEPTED,
-    INVALID,
-    INVALID_MUTATING,
-    UNDECODABLE,
-    change,
-)
 
 from admit.doctor import Configuration, Context, lint
 from admit.doctor.validation import (
     decode_configuration,
     show_path,
     validate_configuration,
+)
+from tests.doctor.configurations import (
+    ACCEPTED,
+    INVALID,
+    INVALID_MUTATING,
+    UNDECODABLE,
+    change,
 )
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.commands import ask, invoke, write
 from tests.serving import manifests, served
 from tests.test_tasks_documents import SCALARS

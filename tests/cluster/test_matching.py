@@ -12,6 +12,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from admit.matching import BUILT_IN, Attributes, Known, Namespace, answer
+from admit.testing.waiting import wait_until
+from admit.webhook import StoredWebhook, read_webhook
 from tests.cluster.generated import (
     DEFINITIONS,
     EVERYTHING,
@@ -28,17 +32,12 @@ from tests.cluster.generated import (
 )
 from tests.cluster.recording import recording
 
-from admit.matching import BUILT_IN, Attributes, Known, Namespace, answer
-from admit.testing.waiting import wait_until
-from admit.webhook import StoredWebhook, read_webhook
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cluster.recording import Recorder
-
     from admit.testing import ControlPlane
     from admit.testing.client import Client
+    from tests.cluster.recording import Recorder
 
 VALIDATING, MUTATING = 110, 40
 PAIRS_AT_LEAST = 300

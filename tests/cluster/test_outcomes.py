@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.cluster.driving import kubectl_apply, pod
 from tests.serving import manifests, served
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cluster.recording import Recorder, recording
-from tests.doctor.configurations import GONE, change
 
 from admit._tasks.static import write_static_manifests
 from admit.doctor import Configuration, Context, lint
@@ -16,6 +14,8 @@ from admit.matching import Attributes, Known, answer
 from admit.testing import ControlPlane
 from admit.testing.waiting import wait_until
 from admit.webhook import read_webhook
+from tests.cluster.recording import Recorder, recording
+from tests.doctor.configurations import GONE, change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

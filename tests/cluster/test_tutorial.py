@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
 from tests.cluster.driving import example, kubectl_apply, pod, refusal
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.doctor.configurations import INVALID, VALID, change
 
 from admit.doctor import CATALOGUE, Configuration, Context, lint
 from admit.doctor.validation import decode_configuration, validate_configuration
 from admit.doctor.validation.go_url import parse_url
+from tests.doctor.configurations import INVALID, VALID, change
 
 WORDS = st.sampled_from(
     ["", "*", "*/*", "pods/*", "pods", "v1", "a.b.c", "In", "Fail", "https://a", "\x00"]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.server.reviewers import Stub
-from tests.server.wire import chunked, get, request
 
 from admit.server import Counts, ServeOptions
 from admit.server.counts import Left
 from admit.server.requests import Reader, Request
 from admit.server.routes import to_route
 from admit.server.site import Site
+from tests.server.reviewers import Stub
+from tests.server.wire import chunked, get, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

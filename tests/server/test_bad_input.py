@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.reviews import pod, review_body
 from tests.server.running import SECRET
 from tests.server.wire import (

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
 from tests.reviews import pod, review_body
 from tests.server.reviewers import Gate, Stub, fail, hold_the_loop
 from tests.server.running import Authority, Served, serving, wait_for

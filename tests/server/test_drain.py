@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import pytest
+
 from tests.reviews import pod, review_body
 from tests.server.reviewers import Gate, Stub
 from tests.server.running import Authority, Served, serving, wait_for

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
+from admit.telemetry import METRICS
 from tests.reviews import pod, review_body
 from tests.server.running import Authority, endpoints_of, serving, tutorial
 from tests.server.wire import connected, connected_plainly, get, look, request, scrape
-
-from admit.telemetry import METRICS
 
 if TYPE_CHECKING:
     from tests.server.running import Served

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
-from tests.server.running import Authority, serving, wait_for
-from tests.server.wire import connected, look
 
 from admit.errors import ConfigError
 from admit.server import ServeOptions
 from admit.server.listener import bind
 from admit.server.notices import Notices
 from admit.server.replies import Heads
+from tests.server.running import Authority, serving, wait_for
+from tests.server.wire import connected, look
 
 
 def options(**settings: Any) -> ServeOptions:

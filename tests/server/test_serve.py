@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from tests.reviews import pod, review_body
-from tests.server.running import SECRET
-from tests.server.wire import look, scrape
 
 from admit._tasks.serve import Order
 from admit.server import ServeOptions
+from tests.reviews import pod, review_body
+from tests.server.running import SECRET
+from tests.server.wire import look, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

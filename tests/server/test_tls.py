@@ -16,13 +16,13 @@ import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from tests.server.running import Authority, Served, serving, wait_for
-from tests.server.wire import connected, connected_plainly, look
 
 from admit.errors import CertificateError
 from admit.server import Counts
 from admit.server.der import find_not_after
 from admit.server.tls import Certificate, load_pair
+from tests.server.running import Authority, Served, serving, wait_for
+from tests.server.wire import connected, connected_plainly, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

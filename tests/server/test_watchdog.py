@@ -6,12 +6,11 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from admit import App, Pod
 from tests.reviews import pod, review_body
 from tests.server.reviewers import Stub, hold_the_loop
 from tests.server.running import Authority, Served, endpoints_of, serving, wait_for
 from tests.server.wire import connected
-
-from admit import App, Pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ import weakref
 from typing import Any
 
 import msgspec
-from tests.view.kinds import Thing
 
 from admit.patch import Operation, apply, same
 from admit.review import decode_members
 from admit.view import Map, Quantity, Record, Time, raw
+from tests.view.kinds import Thing
 
 
 def test_the_document_is_edited_in_place() -> None:

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from tests.view.kinds import Edit, Thing
 
 from admit.view import List, Map, Record, raw
+from tests.view.kinds import Edit, Thing
 
 DOCUMENT: dict[str, Any] = {
     "spec": {

@@ -6,11 +6,11 @@ import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from tests.view.kinds import Box, Edit, Metadata, Spec, Thing
 
 from admit import Pod
 from admit.errors import PolicyError, ReviewError
 from admit.view import List, Map, Quantity, Record, Struct, Time, raw
+from tests.view.kinds import Box, Edit, Metadata, Spec, Thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from tests.view.kinds import Box, Edit
 
 from admit.view import Map, Record, raw
+from tests.view.kinds import Box, Edit
 
 DOCUMENT: dict[str, Any] = {
     "metadata": {"labels": {"a": "1", "b": "2"}},
