@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format assets cluster-test bench kinds docs lock clean
+.PHONY: help setup demo test check format assets cluster-test image bench kinds docs lock clean
 
 help:  ## Show what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ assets:  ## Build etcd, kube-apiserver, kube-controller-manager, kubectl (needs 
 cluster-test: $(STAMP)  ## The tests that drive a real kube-apiserver
 	@if command -v go >/dev/null; then tools/assets/build >/dev/null; fi
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
+
+image: $(STAMP)  ## The container image as build/admit-VERSION.tar, without a daemon
+	@$(BIN)/python tools/image/build.py $(ARGS)
 
 bench: $(STAMP)  ## Ratios to baselines, side by side in one run
 	@$(BIN)/python bench/run.py $(ARGS)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.generator import import_generator
+from tests.scripts import import_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,8 +132,8 @@ DOCUMENTS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    documents = import_generator("served").read_documents(DOCUMENTS.__getitem__)
-    written: dict[str, str] = import_generator("files").write_files(documents)
+    documents = import_script("kinds", "served").read_documents(DOCUMENTS.__getitem__)
+    written: dict[str, str] = import_script("kinds", "files").write_files(documents)
     return written
 
 
@@ -188,7 +188,7 @@ def test_the_stub_has_the_preferred_versions(texts: dict[str, str]) -> None:
 
 
 def test_what_is_saved_reads_back(tmp_path: Path) -> None:
-    served = import_generator("served")
+    served = import_script("kinds", "served")
     live = served.read_documents(served.saving(DOCUMENTS.__getitem__, tmp_path))
     assert served.read_documents(served.from_folder(tmp_path)) == live
     assert (tmp_path / "openapi" / "v3" / "api" / "v1.json").is_file()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from admit._tasks.kinds import write_kinds
 from admit.testing import wait_until
-from tests.generator import import_generator
+from tests.scripts import import_script
 
 if TYPE_CHECKING:
     import pytest
@@ -51,14 +51,14 @@ GADGET = {
 def test_the_generated_files_are_those_of_this_api_server(
     cluster: ControlPlane,
 ) -> None:
-    generator = import_generator()
+    generator = import_script("kinds", "generate")
     version, wanted = generator.generate(cluster.client.get)
     differences = generator.find_differences(wanted)
     assert not differences, f"run make kinds: they differ from Kubernetes {version}"
 
 
 def test_what_somebody_installed_is_no_built_in_kind(cluster: ControlPlane) -> None:
-    generator = import_generator()
+    generator = import_script("kinds", "generate")
     client = cluster.client
     crd = client.create(GADGET)
     path = "/openapi/v3/apis/kinds.example.com/v1"
@@ -74,7 +74,7 @@ def test_what_somebody_installed_is_no_built_in_kind(cluster: ControlPlane) -> N
 def test_documents_that_were_saved_give_the_same_files(
     cluster: ControlPlane, tmp_path: Path
 ) -> None:
-    generator = import_generator()
+    generator = import_script("kinds", "generate")
     live = generator.generate(generator.saving(cluster.client.get, tmp_path))
     assert generator.generate(generator.from_folder(tmp_path)) == live
 
