@@ -54,8 +54,8 @@ def test_manifests_are_the_same_each_time(folder: Path) -> None:
     assert invoke(*options).stdout == invoke(*options).stdout
 
 
-def test_manifests_need_an_address(folder: Path) -> None:
-    result = invoke("manifests", "policies.py")
+def test_static_manifests_need_an_address(folder: Path) -> None:
+    result = invoke("manifests", "policies.py", "--static", "a")
     assert result.exit_code == 2
     assert "--service NAMESPACE/NAME or --url" in result.stderr
 

@@ -266,7 +266,7 @@ def test_what_admit_generates_cannot_lock_a_cluster(
     tmp_path: Path, example: Path | None
 ) -> None:
     policies = example or write(tmp_path / "policies.py", EVERYTHING)
-    generated = invoke("manifests", policies, "--service", "policies/webhook")
+    generated = invoke("manifests", policies)
     assert generated.exit_code == 0, generated.output
     code, report = lint("-", input=generated.stdout)
     assert code == 0, report["findings"]

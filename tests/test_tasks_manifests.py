@@ -49,7 +49,7 @@ def conditions(webhook: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_default_is_written_out(tmp_path: Path) -> None:
-    report = generate(tmp_path, POLICIES, url="", service="policies/webhook")
+    report = generate(tmp_path, POLICIES, url="", service="admit-pod-labels/pod-labels")
     mutating, validating = report.configurations
     assert mutating["kind"] == "MutatingWebhookConfiguration"
     assert mutating["webhooks"][0]["reinvocationPolicy"] == "IfNeeded"
@@ -65,8 +65,8 @@ def test_every_default_is_written_out(tmp_path: Path) -> None:
                 "name": "validate.pod-labels.example.com",
                 "clientConfig": {
                     "service": {
-                        "name": "webhook",
-                        "namespace": "policies",
+                        "name": "pod-labels",
+                        "namespace": "admit-pod-labels",
                         "path": "/validate",
                         "port": 443,
                     }
@@ -87,7 +87,7 @@ def test_every_default_is_written_out(tmp_path: Path) -> None:
                         {
                             "key": NAME,
                             "operator": "NotIn",
-                            "values": [*SYSTEM, "policies"],
+                            "values": ["admit-pod-labels", *SYSTEM],
                         }
                     ]
                 },

@@ -302,7 +302,10 @@ def test_manifests_pipe_into_kubectl(cluster: ControlPlane, tmp_path: Path) -> N
     source = write(tmp_path / "policies.py", TALKATIVE)
     command = [sys.executable, "-m", "admit", "manifests", str(source)]
     printed = subprocess.run(
-        [*command, "--service", "a/b"], capture_output=True, text=True, check=True
+        [*command, "--service", "admit-talkative/talkative"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     said = cluster.kubectl("apply", "--dry-run=server", "-f", "-", input=printed)
     assert said.stdout.splitlines() == [

@@ -66,6 +66,12 @@ def dump_yaml(documents: Iterable[Any]) -> str:
     return text
 
 
+def _write_text(dumper: Any, text: str) -> Any:
+    """Write several lines as lines, where YAML can: policies are to be read."""
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 _INDENT: Final = re.compile(r"^[ ?-]*", re.MULTILINE)
 
 
@@ -109,6 +115,8 @@ class _Dumper(_Writes):  # type: ignore[misc] # same
         """Write everything out, as kubectl does."""
         return True
 
+
+_Dumper.add_representer(str, _write_text)
 
 _TRUE: Final = ("y", "yes", "true", "on")
 _FALSE: Final = ("n", "no", "false", "off")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from admit._tasks.load import Policies, load_policies
 from admit._tasks.webhooks import Entry, to_entry
+from admit.deployment import default_namespace
 from admit.errors import CertificateError, ConfigError
 from admit.webhook import ClientConfig, ServiceReference, to_manifest
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admit._handler import Mode
+    from admit.app import App
 
 __all__ = (
     "ManifestsOptions",
     "ManifestsReport",
     "Target",
+    "explain_missing_ca",
     "generate_manifests",
+    "read_ca",
     "to_configurations",
 )
 
@@ -61,6 +65,22 @@ class Target:
     def namespace(self) -> str:
         """The namespace in which the webhook itself runs, if that is known."""
         return self.service.namespace if self.service is not None else ""
+
+    def name_configuration(self, app: App) -> str:
+        """Return the name of an app's configurations, which are cluster-wide.
+
+        The app's own, unless it is served by a release that is not called like it, or
+        is not where such a release is by default: then two releases of one app may be
+        in the cluster, and each has its own.
+        """
+        parts = [app.name]
+        if self.service is not None:
+            name, namespace = self.service.name, self.service.namespace
+            if namespace != default_namespace(name):
+                parts += [name, namespace]
+            elif name != app.name:
+                parts.append(name)
+        return ".".join([*parts, app.domain])
 
     def at(self, path: str) -> ClientConfig:
         """Return the client configuration for a path."""
@@ -113,7 +133,7 @@ def generate_manifests(options: ManifestsOptions) -> ManifestsReport:
     target = _read_target(options)
     configurations, notes = to_configurations(policies, target)
     if not target.ca_bundle:
-        notes = (_explain_missing_ca(target), *notes)
+        notes = (explain_missing_ca(target), *notes)
     return ManifestsReport(configurations=configurations, notes=notes)
 
 
@@ -130,7 +150,8 @@ def to_configurations(
                 if e.mutating is mutating
             ]
             if entries:
-                configurations.append(_write(mounted.configuration_name, entries))
+                name = target.name_configuration(mounted.app)
+                configurations.append(_write(name, entries))
             notes += [note for entry in entries for note in entry.notes]
     return tuple(configurations), tuple(dict.fromkeys(notes))
 
@@ -146,7 +167,7 @@ def _read_target(options: ManifestsOptions) -> Target:
             "the API server must be told one address of the webhook",
             hint="give --service NAMESPACE/NAME or --url https://host:port",
         )
-    ca_bundle = _read_ca(options.ca_file) if options.ca_file else None
+    ca_bundle = read_ca(options.ca_file) if options.ca_file else None
     if options.url:
         return Target(url=_check_url(options.url), ca_bundle=ca_bundle)
     return Target(service=_read_service(options.service), ca_bundle=ca_bundle)
@@ -187,8 +208,13 @@ def _read_service(text: str) -> ServiceReference:
     )
 
 
-def _read_ca(file: str) -> bytes:
-    """Return the certificates of a PEM file, and nothing else that may be in it."""
+def read_ca(file: str) -> bytes:
+    """Return the certificates of a PEM file, and nothing else that may be in it.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        CertificateError: it holds no certificate.
+    """
     try:
         data = Path(file).read_bytes()
     except OSError as error:
@@ -206,7 +232,8 @@ def _read_ca(file: str) -> bytes:
     )
 
 
-def _explain_missing_ca(target: Target) -> str:
+def explain_missing_ca(target: Target) -> str:
+    """Say what a client configuration without caBundle means."""
     if target.service is None:
         return (
             "no --ca-file: the API server trusts only the roots of its own machine; a "

@@ -1,0 +1,109 @@
+"""Options of what runs in the cluster, the same for every command that writes it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from admit._tasks.deployment import PoliciesIn, ReleaseOptions
+from admit.deployment import Certs, DeploymentOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("deployment_options", "read_release")
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def _default(name: str) -> Any:
+    return DeploymentOptions.__dataclass_fields__[name].default
+
+
+_OPTIONS = (
+    click.option("--name", default="", help="Names the release; the app's by default."),
+    click.option(
+        "--namespace",
+        default="",
+        help="Where it runs, and nothing else; admit-NAME by default.",
+    ),
+    click.option(
+        "--image", default=_default("image"), show_default=True, help="Has admit."
+    ),
+    click.option(
+        "--policies-in",
+        type=click.Choice(get_args(PoliciesIn)),
+        default=get_args(PoliciesIn)[0],
+        show_default=True,
+        help="image: it has them in /policies, or has module:app installed.",
+    ),
+    click.option(
+        "--replicas",
+        type=click.IntRange(1),
+        default=_default("replicas"),
+        show_default=True,
+        help="Pods that review.",
+    ),
+    click.option(
+        "--max-replicas",
+        type=click.IntRange(0),
+        default=_default("max_replicas"),
+        help="Let a HorizontalPodAutoscaler add pods up to so many, by CPU.",
+    ),
+    click.option(
+        "--certs",
+        type=click.Choice(get_args(Certs)),
+        default=_default("certs"),
+        show_default=True,
+        help="Who makes the certificate: the pods, or somebody who fills the Secret.",
+    ),
+    click.option(
+        "--secret",
+        default="",
+        help="The Secret of the certificate; NAME-tls by default.",
+    ),
+    click.option(
+        "--register/--no-register",
+        default=_default("register"),
+        show_default=True,
+        help="Let the pods put changed or deleted configurations right.",
+    ),
+    click.option(
+        "--priority-class",
+        default=_default("priority_class"),
+        show_default=True,
+        help="Of the pods; '' for the cluster's default.",
+    ),
+    click.option(
+        "--network-policy/--no-network-policy",
+        default=_default("network_policy"),
+        show_default=True,
+        help="Close all ports but those of reviews and health.",
+    ),
+)
+
+
+def deployment_options(command: _Command) -> _Command:
+    """Take every option of what runs in the cluster."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_release(policies: str, given: dict[str, Any]) -> ReleaseOptions:
+    """Make one value of the options that `deployment_options` and others took.
+
+    Raises:
+        ConfigError: one makes no sense.
+    """
+    fields = {field.name for field in dataclasses.fields(DeploymentOptions)}
+    return ReleaseOptions(
+        source=policies,
+        deployment=DeploymentOptions(
+            **{name: value for name, value in given.items() if name in fields}
+        ),
+        policies_in=given["policies_in"],
+        ca_file=given["ca_file"],
+    )

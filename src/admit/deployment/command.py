@@ -1,0 +1,38 @@
+"""How the container is started: the one place that knows the options of `admit serve`.
+
+A test compares them with those that the command has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from admit.deployment.options import DeploymentOptions
+
+__all__ = ("CERTIFICATE_FOLDER", "serve_arguments")
+
+# Where the Secret of a certificate that somebody else makes is mounted; its keys are
+# those of the type kubernetes.io/tls.
+CERTIFICATE_FOLDER: Final = "/certificate"
+
+
+def serve_arguments(options: DeploymentOptions, source: str) -> list[str]:
+    """Return the arguments of ``admit`` in the container.
+
+    Args:
+        options: what runs in the cluster.
+        source: the policies, as the container finds them.
+    """
+    arguments = ["serve", source, f"--service={options.namespace}/{options.name}"]
+    if options.certs == "self":
+        arguments += ["--certs=self", f"--secret={options.secret_name}"]
+    else:
+        arguments += [
+            f"--cert-file={CERTIFICATE_FOLDER}/tls.crt",
+            f"--key-file={CERTIFICATE_FOLDER}/tls.key",
+        ]
+    if options.register:
+        arguments.append("--register")
+    arguments.append("--log-format=json")
+    return arguments

@@ -1,0 +1,270 @@
+"""What `admit manifests` prints to run in a cluster, on the real API server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from admit._tasks.dialect import dump_yaml
+from admit.deployment.source import CONFIG_MAP_LIMIT_BYTES
+from tests.commands import invoke, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from admit.testing import ControlPlane
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+# What the API server decides by itself, for each object anew.
+SERVERS_METADATA = (
+    *("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"),
+)
+SERVERS_SPEC = {
+    "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
+}
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "named": ("--namespace", "team-a", "--name", "guard", "--secret", "own"),
+    "scaled": ("--max-replicas", "5", "--mode", "require_app_label=warn"),
+    "bare": (
+        *("--certs", "files", "--no-register", "--no-network-policy"),
+        *("--priority-class", "", "--policies-in", "image", "--replicas", "1"),
+    ),
+}
+
+
+def printed(source: Path, *options: str) -> list[dict[str, Any]]:
+    result = invoke("manifests", source, *options, "-o", "json")
+    assert result.exit_code == 0, result.output
+    items: list[dict[str, Any]] = json.loads(result.stdout)["items"]
+    return items
+
+
+@contextlib.contextmanager
+def applied(
+    cluster: ControlPlane, objects: list[dict[str, Any]], *options: str
+) -> Iterator[str]:
+    """Have objects in the cluster, applied in one go; configurations go first."""
+    text = dump_yaml(objects)
+    try:
+        done = cluster.kubectl("apply", "-f", "-", *options, input=text)
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+        yield text
+    finally:
+        backwards = dump_yaml(reversed(objects))
+        cluster.kubectl(
+            *("delete", "--wait=false", "--ignore-not-found", "-f", "-"),
+            input=backwards,
+        )
+
+
+def of_server(stored: dict[str, Any]) -> dict[str, Any]:
+    """Take away what only the API server knows."""
+    kind = stored["kind"]
+    stored.pop("status", None)
+    metadata = stored["metadata"]
+    for name in SERVERS_METADATA:
+        metadata.pop(name, None)
+    annotations = metadata.pop("annotations", {})
+    assert set(annotations) <= {"kubectl.kubernetes.io/last-applied-configuration"}
+    for name in SERVERS_SPEC.get(kind, ()):
+        stored["spec"].pop(name)
+    if kind == "Namespace":
+        del metadata["labels"]["kubernetes.io/metadata.name"]
+    if kind == "Deployment":
+        # The deprecated name of serviceAccountName, which the API server adds.
+        pod = stored["spec"]["template"]["spec"]
+        assert pod.pop("serviceAccount") == pod["serviceAccountName"]
+    return stored
+
+
+def policies_of(folder: Path, name: str) -> Path:
+    """The tutorial as an app of another name, so that no two tests share a namespace."""
+    text = (EXAMPLES / "tutorial" / "policies.py").read_text()
+    return write(folder / "policies.py", text.replace('"pod-labels"', f'"{name}"'))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_applied_in_one_go_is_what_is_stored(
+    cluster: ControlPlane, tmp_path: Path, variant: str
+) -> None:
+    source = policies_of(tmp_path, f"stored-{variant}")
+    objects = printed(source, *VARIANTS[variant])
+    with applied(cluster, objects) as text:
+        for manifest in objects:
+            # A default that is not written out would be here, and was not printed.
+            stored = of_server(cluster.client.get(manifest))
+            if (
+                manifest["kind"] == "Deployment"
+                and "--max-replicas" in VARIANTS[variant]
+            ):
+                assert "replicas" not in manifest["spec"]  # it is the autoscaler's
+                del stored["spec"]["replicas"]
+            assert stored == manifest
+        for options in ((), ("--server-side", "--field-manager=gitops")):
+            compared = cluster.kubectl("diff", *options, "-f", "-", input=text)
+            assert (compared.returncode, compared.stdout) == (0, ""), compared
+
+
+def test_every_object_passes_a_server_side_apply(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    objects = printed(policies_of(tmp_path, "server-side"), "--max-replicas", "4")
+    with applied(cluster, objects, "--server-side"):
+        again = cluster.kubectl(
+            *("apply", "--server-side", "--dry-run=server", "-f", "-"),
+            *("-o", "json"),
+            input=dump_yaml(objects),
+        )
+        assert again.returncode == 0, again.stderr
+        for item in json.loads(again.stdout)["items"]:
+            now = cluster.client.get(item)
+            assert (
+                item["metadata"]["resourceVersion"]
+                == (now["metadata"]["resourceVersion"])
+            )
+
+
+def test_the_pods_meet_the_restricted_standard(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    for variant in ("default", "bare"):
+        objects = printed(policies_of(tmp_path, f"pods-{variant}"), *VARIANTS[variant])
+        (deployment,) = [o for o in objects if o["kind"] == "Deployment"]
+        metadata = {"name": "web", "namespace": deployment["metadata"]["namespace"]}
+        template = deployment["spec"]["template"]
+        template["spec"].pop("priorityClassName", None)  # no controller counts quotas
+        pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        pod["spec"] = template["spec"]
+        with applied(cluster, [objects[0]]):
+            done = cluster.kubectl(
+                "create", "--dry-run=server", "-f", "-", input=dump_yaml([pod])
+            )
+            assert (done.returncode, done.stderr) == (0, "")
+            del pod["spec"]["containers"][0]["securityContext"]
+            done = cluster.kubectl(
+                "create", "--dry-run=server", "-f", "-", input=dump_yaml([pod])
+            )
+            assert 'violates PodSecurity "restricted:latest"' in done.stderr
+
+
+def test_the_pods_may_do_what_they_must_and_no_more(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    objects = printed(policies_of(tmp_path, "rights"))
+    where = ("-n", "admit-rights")
+
+    def can(*arguments: str) -> bool:
+        done = cluster.kubectl(
+            *arguments, "--as", "system:serviceaccount:admit-rights:rights"
+        )
+        assert done.returncode == 0 or "Forbidden" in done.stderr, done.stderr
+        return done.returncode == 0
+
+    def touch(kind: str, name: str, *options: str) -> tuple[str, ...]:
+        return ("annotate", "--overwrite", kind, name, "touched=yes", *options)
+
+    with applied(cluster, objects):
+        for name in ("rights-tls", "another"):
+            cluster.kubectl("create", "secret", "generic", name, *where)
+        for kind in (
+            "mutatingwebhookconfigurations",
+            "validatingwebhookconfigurations",
+        ):
+            own = ("--field-selector", "metadata.name=rights.example.com")
+            other = ("--field-selector", "metadata.name=other.example.com")
+            assert can("get", kind, *own)
+            assert can("get", kind, "rights.example.com")
+            assert can(*touch(kind, "rights.example.com"))
+            assert not can("get", kind)
+            assert not can("get", kind, *other)
+            assert not can("delete", kind, "rights.example.com")
+        own_one = cluster.kubectl(
+            *("get", "validatingwebhookconfiguration", "rights.example.com"),
+            *("-o", "yaml"),
+        ).stdout
+        copy = yaml.safe_load(own_one)
+        copy["metadata"] = {"name": "other.example.com"}
+        file = write(tmp_path / "copy.yaml", dump_yaml([copy]))
+        # RBAC has no way to bind `create` to a name: SECURITY.md tells.
+        assert can("create", "--dry-run=server", "-f", str(file))
+        assert can("get", "secret", "rights-tls", *where)
+        assert can(*touch("secret", "rights-tls", *where))
+        assert can("create", "secret", "generic", "new", *where, "--dry-run=server")
+        for forbidden in (
+            ("get", "secret", "another", *where),
+            ("get", "secrets", *where),
+            ("delete", "secret", "rights-tls", *where),
+            ("get", "configmaps", *where),
+            touch("configmap", "rights-policies", *where),
+            ("get", "pods", *where),
+            ("get", "secrets", "-n", "default"),
+            ("get", "clusterrole", "admit-rights:rights"),
+            ("get", "namespaces"),
+        ):
+            assert not can(*forbidden), forbidden
+
+
+NASTY = {
+    "a.py": "# \t tabs\tand trailing \nx = 1\n",
+    "b.py": "  indented first\n",
+    "c.py": "no newline at the end",
+    "d.py": "two at the end\n\n\n",
+    "e.py": "\n\n# empty lines first\n",
+    "f.py": "# \u00e9\u2028\U0001f600 {{ .Values }} \x7f\n'#: - ? |'\n",
+    "g.py": "windows\r\nlines\r\n",
+    "h.py": "---\n...\n%YAML\n",
+    "i.py": "",
+}
+
+
+def test_policies_arrive_as_they_were_written(cluster: ControlPlane) -> None:
+    metadata = {"name": "nasty", "namespace": "default"}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": NASTY,
+    }
+    with applied(cluster, [manifest]):
+        assert cluster.client.get(manifest)["data"] == NASTY
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_a_config_map_holds_what_we_say(
+    cluster: ControlPlane, more: int, *, fits: bool
+) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "long", "namespace": "default"},
+        "data": {"a.py": "#" * (CONFIG_MAP_LIMIT_BYTES + more)},
+    }
+    done = cluster.kubectl(
+        *("apply", "--server-side", "--dry-run=server", "-f", "-"),
+        input=json.dumps(manifest),
+    )
+    assert (done.returncode == 0) is fits, done.stderr
+    assert fits or "may not be more than" in done.stderr
+
+
+def test_long_policies_need_a_server_side_apply_and_are_told_so(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    source = policies_of(tmp_path, "long")
+    source.write_text(source.read_text() + "\n# " + "x" * 256 * 1024)
+    result = invoke("manifests", source)
+    assert "kubectl apply --server-side" in result.stderr
+    objects = printed(source)
+    with applied(cluster, objects, "--server-side"):
+        text = dump_yaml(o for o in objects if o["kind"] == "ConfigMap")
+        refused = cluster.kubectl("apply", "--dry-run=server", "-f", "-", input=text)
+        assert "metadata.annotations: Too long" in refused.stderr
