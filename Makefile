@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format assets cluster-test image bench kinds docs lock clean
+.PHONY: help setup demo test check format assets node-assets cluster-test image bench kinds docs lock clean
 
 help:  ## Show what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,14 @@ format: $(STAMP)  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-assets:  ## Build etcd, kube-apiserver, kube-controller-manager, kubectl (needs Go; once)
+assets:  ## Build the API server, its friends and helm (needs Go; once)
+	@tools/assets/build cluster
+
+node-assets:  ## Build what a node with containers needs on top (needs Go; once)
 	@tools/assets/build
 
 cluster-test: $(STAMP)  ## The tests that drive a real kube-apiserver
-	@if command -v go >/dev/null; then tools/assets/build >/dev/null; fi
+	@if command -v go >/dev/null; then tools/assets/build cluster >/dev/null; fi
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 image: $(STAMP)  ## The container image as build/admit-VERSION.tar, without a daemon

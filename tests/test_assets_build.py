@@ -13,7 +13,18 @@ import pytest
 from admit.testing import wait_until
 
 BUILD = Path(__file__).parent.parent / "tools" / "assets" / "build"
-NAMES = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]
+CLUSTER = ["etcd", "helm", "kube-apiserver", "kube-controller-manager", "kubectl"]
+NODE = [
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "etcdutl",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+    "pause",
+]
+NAMES = sorted(CLUSTER + NODE)
 
 # Answers `go env`, notes each `go build` with its environment, writes what -o names.
 GO = """#!/bin/sh
@@ -100,6 +111,14 @@ def test_a_second_run_builds_only_what_is_missing(clone: Clone) -> None:
     assert len(clone.built) == len(NAMES)
 
 
+def test_a_group_is_built_without_the_other(clone: Clone) -> None:
+    folder = Path(clone.run("cluster")[1].strip())
+    assert sorted(path.name for path in folder.iterdir()) == CLUSTER
+    _, _, errors = clone.run("node", "etcd")
+    assert "containerd: building, 4 of 8" in errors
+    assert sorted(path.name for path in folder.iterdir()) == NAMES
+
+
 def test_flags_of_the_environment_are_replaced(clone: Clone) -> None:
     clone.run("etcd", GOFLAGS="-mod=vendor", CGO_ENABLED="1", GOWORK="/elsewhere")
     assert clone.built[0].endswith("./etcd -trimpath 0")
@@ -110,6 +129,15 @@ def test_the_version_is_linked_in(clone: Clone) -> None:
     version = folder.name.partition("-")[0]
     link = f"-X k8s.io/component-base/version.gitVersion={version}"
     assert link in clone.built[0]
+
+
+def test_a_program_of_another_module_says_its_own_version(clone: Clone) -> None:
+    clone.run("helm", "containerd")
+    helm, containerd = clone.built
+    assert "-X helm.sh/helm/v3/internal/version.version=v3." in helm
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 " in helm
+    assert "-tags=no_btrfs" in containerd
+    assert "containerd/v2/version.Version=v2." in containerd
 
 
 def test_two_runs_at_once_build_one_after_the_other(clone: Clone) -> None:
@@ -155,6 +183,6 @@ def test_without_go_the_error_says_what_to_do(clone: Clone) -> None:
 
 
 def test_an_unknown_program_is_refused(clone: Clone) -> None:
-    code, _, errors = clone.run("kubectl", "helm")
+    code, _, errors = clone.run("kubectl", "cri-o")
     assert code == 2
-    assert "unknown: helm (there are etcd, kube-apiserver, kubectl," in errors
+    assert "unknown: cri-o (there are etcd, cluster, kube-apiserver," in errors
