@@ -23,6 +23,7 @@ import admit
 from admit import errors
 from admit._exchange import OUTCOMES
 from admit._handler import Options
+from admit.deployment.monitoring import ALERTS
 from admit.doctor import CATALOGUE
 from admit.server import ServeOptions
 from admit.telemetry.metrics import METRICS
@@ -89,6 +90,13 @@ def metrics() -> str:
     )
 
 
+def alerts() -> str:
+    return table(
+        ["alert", "severity", "after", "meaning"],
+        ((f"`{a.name}`", a.severity, a.wait, a.meaning) for a in ALERTS),
+    )
+
+
 def findings() -> str:
     return table(
         ["id", "severity", "finding", "why", "what to do"],
@@ -152,6 +160,7 @@ TABLES = {
     "settings": lambda: defaults(ServeOptions),
     "errors": error_classes,
     "metrics": metrics,
+    "alerts": alerts,
     "findings": findings,
     "names": names,
     "layers": layers,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +15,11 @@ import yaml
 
 from admit._tasks.dialect import dump_yaml
 from admit.deployment.source import CONFIG_MAP_LIMIT_BYTES
+from admit.errors import ClusterError
 from tests.commands import invoke, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from admit.testing import ControlPlane
 
@@ -211,6 +215,186 @@ def test_the_pods_may_do_what_they_must_and_no_more(
             ("get", "namespaces"),
         ):
             assert not can(*forbidden), forbidden
+
+
+def find_helm(cluster: ControlPlane) -> str:
+    found = shutil.which("helm", path=f"{cluster.assets}:{os.environ['PATH']}")
+    if found is None:
+        pytest.skip("there is no helm (tools/assets/build makes one, with Go)")
+    return found
+
+
+def run_helm(cluster: ControlPlane, *arguments: object) -> str:
+    environment = os.environ | {
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "HELM_CACHE_HOME": "/nonexistent",
+        "HELM_CONFIG_HOME": "/nonexistent",
+        "HELM_DATA_HOME": "/nonexistent",
+    }
+    done = subprocess.run(
+        [find_helm(cluster), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def by_name(objects: Iterable[Any]) -> dict[tuple[str, str], Any]:
+    found = [o for o in objects if o]
+    named = {(o["kind"], o["metadata"]["name"]): o for o in found}
+    assert len(named) == len(found)
+    return named
+
+
+def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
+    """What helm renders, but for the one label that says who did."""
+    assert "managed-by: admit" not in rendered
+    text = rendered.replace("managed-by: Helm", "managed-by: admit")
+    return by_name(yaml.safe_load_all(text))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--max-replicas", "5", "--mode", "require_app_label=warn", "--monitoring"),
+        ("--max-replicas", "5", "--image", "a/b@sha256:0", "--replicas", "3"),
+        VARIANTS["bare"],
+        ("--name", "guard"),
+        ("--namespace", "team-a", "--secret", "own"),
+        ("--name", "guard", "--namespace", "team-a"),
+    ],
+    ids=lambda options: " ".join(options) or "default",
+)
+def test_a_base_and_a_chart_make_the_same_objects(
+    cluster: ControlPlane, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    source = policies_of(tmp_path, "same")
+    # Kustomize alone does not take control characters.
+    (tmp_path / "torture.py").write_text(NASTY["f.py"].replace("\x7f", ""))
+    source.write_text(source.read_text() + "\nimport torture  # noqa\n")
+    objects = printed(source, *options)
+    expected = by_name(objects)
+    invoke("manifests", source, *options, "--kustomize", tmp_path / "base")
+    built = cluster.kubectl("kustomize", str(tmp_path / "base"))
+    assert built.returncode == 0, built.stderr
+    kustomized = [*yaml.safe_load_all(built.stdout)]
+    assert kustomized == objects
+    invoke("manifests", source, *options, "--helm", tmp_path / "chart")
+    assert "0 chart(s) failed" in run_helm(cluster, "lint", tmp_path / "chart")
+    (namespace,) = [name for kind, name in expected if kind == "Namespace"]
+    (release,) = [name for kind, name in expected if kind == "Deployment"]
+    rendered = run_helm(
+        *(cluster, "template", release, tmp_path / "chart"),
+        *("--namespace", namespace, "--set", "namespace.create=true"),
+    )
+    assert of_admit(rendered) == expected
+
+
+def test_a_chart_may_have_another_name_and_place_when_it_is_installed(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    source = policies_of(tmp_path, "chart")
+    invoke("manifests", source, "--helm", tmp_path / "chart")
+    for name, namespace in (("guard", "admit-guard"), ("chart", "b"), ("a", "b")):
+        rendered = run_helm(
+            *(cluster, "template", name, tmp_path / "chart"),
+            *("--namespace", namespace, "--set", "namespace.create=true"),
+        )
+        expected = printed(source, "--name", name, "--namespace", namespace)
+        assert of_admit(rendered) == by_name(expected)
+
+
+def test_values_of_a_chart_change_what_they_say(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    source = policies_of(tmp_path, "chart")
+    invoke("manifests", source, "--helm", tmp_path / "chart")
+    given = {
+        "replicas": 4,
+        "image": {"tag": "2.0", "pullPolicy": "Never"},
+        "imagePullSecrets": [{"name": "registry"}],
+        "modes": {"b": "audit", "a": "warn"},
+        "failurePolicy": "Ignore",
+        "resources": {"limits": {"memory": "1Gi"}},
+        "priorityClassName": "mine",
+        "podAnnotations": {"a": "b"},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "extraArgs": ["--log-level=debug"],
+        "networkPolicy": {"enabled": False},
+    }
+    file = write(tmp_path / "values.yaml", json.dumps(given))
+    rendered = of_admit(
+        run_helm(cluster, "template", "chart", tmp_path / "chart", "-f", file)
+    )
+    kinds = {kind for kind, _ in rendered}
+    assert not kinds & {"NetworkPolicy", "ResourceQuota", "Namespace"}
+    for (kind, _), found in rendered.items():
+        if kind.endswith("WebhookConfiguration"):
+            assert [w["failurePolicy"] for w in found["webhooks"]] == ["Ignore"]
+    spec = rendered["Deployment", "chart"]["spec"]
+    assert spec["replicas"] == 4
+    assert spec["template"]["metadata"]["annotations"] == {"a": "b"}
+    pod = spec["template"]["spec"]
+    for name in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity"):
+        assert pod[name] == given[name]
+    assert pod["priorityClassName"] == "mine"
+    (container,) = pod["containers"]
+    assert container["image"] == "admit:2.0"
+    assert container["imagePullPolicy"] == "Never"
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
+    assert container["env"] == [{"name": "ADMIT_MODES", "value": "a=warn,b=audit"}]
+    assert container["args"][-1] == "--log-level=debug"
+
+
+@pytest.mark.parametrize(
+    ("release", "setting", "says"),
+    [
+        ("chart", "replicas=0", "minimum"),
+        ("chart", "failurePolicy=Maybe", "failurePolicy"),
+        ("chart", "modes.a=never", "modes"),
+        ("chart", "image.tags=1", "tags"),
+        ("chart", "misspelt=1", "misspelt"),
+        ("a.b", "replicas=2", "choose another name for the release"),
+        ("1a", "replicas=2", "choose another name for the release"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    cluster: ControlPlane, tmp_path: Path, release: str, setting: str, says: str
+) -> None:
+    invoke("manifests", policies_of(tmp_path, "chart"), "--helm", tmp_path / "chart")
+    with pytest.raises(AssertionError, match=says):
+        run_helm(cluster, "template", release, tmp_path / "chart", "--set", setting)
+
+
+def test_helm_installs_upgrades_and_removes(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    source = policies_of(tmp_path, "helm")
+    invoke("manifests", source, "--helm", tmp_path / "chart")
+    chart = ("helm", tmp_path / "chart", "--namespace", "admit-helm")
+    new = (*chart, "--create-namespace")
+    expected = [o for o in printed(source) if o["kind"] != "Namespace"]
+    run_helm(cluster, "install", *new, "--dry-run=server")
+    try:
+        run_helm(cluster, "install", *new)
+        for manifest in expected:
+            assert cluster.client.get(manifest)[
+                "spec" if "spec" in manifest else "kind"
+            ]
+        run_helm(cluster, "upgrade", *chart, "--set", "replicas=3")
+        (deployment,) = [o for o in expected if o["kind"] == "Deployment"]
+        assert cluster.client.get(deployment)["spec"]["replicas"] == 3
+    finally:
+        run_helm(cluster, "uninstall", "helm", "--namespace", "admit-helm")
+    for manifest in expected:
+        with pytest.raises(ClusterError, match="not found"):
+            cluster.client.get(manifest)
 
 
 NASTY = {

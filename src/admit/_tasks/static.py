@@ -13,6 +13,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from admit._tasks.dialect import dump_yaml
+from admit._tasks.folder import write_folder
 from admit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,21 +52,16 @@ def write_static_manifests(
             file cannot be written.
     """
     folder = folder.resolve()
-    written, used = [], []
-    try:
-        for configuration in configurations:
-            static = _to_static(configuration)
-            below = folder / FOLDERS[static["kind"]]
-            used.append(below.name)
-            name = static["metadata"]["name"].removesuffix(SUFFIX)
-            written.append(_replace(below / f"{name}.yaml", static))
-        named = _admission(folder, sorted(set(used)))
-        written.append(_replace(folder / ADMISSION_FILE, named))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", place=str(error.filename or folder)
-        ) from error
-    return tuple(written)
+    texts: dict[str, str] = {}
+    used = set()
+    for configuration in configurations:
+        static = _to_static(configuration)
+        below = FOLDERS[static["kind"]]
+        used.add(below)
+        name = static["metadata"]["name"].removesuffix(SUFFIX)
+        texts[f"{below}/{name}.yaml"] = dump_yaml([static])
+    texts[ADMISSION_FILE] = dump_yaml([_admission(folder, sorted(used))])
+    return write_folder(folder, texts)
 
 
 def _to_static(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -98,12 +94,3 @@ def _admission(folder: Path, used: list[str]) -> dict[str, Any]:
         "kind": "AdmissionConfiguration",
         "plugins": plugins,
     }
-
-
-def _replace(file: Path, content: dict[str, Any]) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # The API server passes over what does not end in .yaml.
-    new = file.with_name(f"{file.name}.new")
-    new.write_text(dump_yaml([content]), encoding="utf-8")
-    new.replace(file)
-    return file

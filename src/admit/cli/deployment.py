@@ -82,6 +82,11 @@ _OPTIONS = (
         show_default=True,
         help="Close all ports but those of reviews and health.",
     ),
+    click.option(
+        "--monitoring",
+        is_flag=True,
+        help="Add what the Prometheus operator reads: ServiceMonitor, PrometheusRule.",
+    ),
 )
 
 

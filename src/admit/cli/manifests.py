@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from admit._tasks.chart import write_chart
 from admit._tasks.deployment import generate_release
 from admit._tasks.dialect import dump_yaml
+from admit._tasks.kustomize import write_kustomize
 from admit._tasks.manifests import ManifestsOptions, generate_manifests
 from admit._tasks.static import write_static_manifests
 from admit.cli.deployment import deployment_options, read_release
@@ -21,9 +23,7 @@ from admit.cli.options import (
 from admit.cli.output import show_json, show_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from admit._handler import Mode
+    from collections.abc import Sequence
 
 __all__ = ("command",)
 
@@ -53,20 +53,20 @@ __all__ = ("command",)
     metavar="FOLDER",
     help="Write what the API server reads from a directory, before any API is there.",
 )
+@click.option(
+    "--kustomize",
+    default="",
+    metavar="FOLDER",
+    help="Write a Kustomize base there instead.",
+)
+@click.option(
+    "--helm", default="", metavar="FOLDER", help="Write a Helm chart there instead."
+)
 @deployment_options
 @modes_option
 @output_option("yaml", "json")
 @debug_option
-def command(
-    *,
-    policies: str,
-    url: str,
-    service: str,
-    static: str,
-    modes: dict[str, Mode],
-    output: str,
-    **given: Any,
-) -> None:
+def command(*, policies: str, output: str, **given: Any) -> None:
     """Print what runs POLICIES in a cluster and registers them there.
 
     POLICIES is a Python file, a folder of them, or module:app. Every default is
@@ -76,44 +76,74 @@ def command(
     are left out unless a policy names them.
 
     With --url or --service only the configurations are printed, for a server that runs
-    already. With --static nothing is printed but the files that were written: copy the
+    already. With --kustomize or --helm the same objects are written as a base or a
+    chart. With --static nothing is printed but the files that were written: copy the
     FOLDER to every control plane node, to the same place, and start kube-apiserver with
     --admission-control-config-file=FOLDER/admission.yaml.
 
     \b
     Examples:
       admit manifests policies.py | kubectl apply -f -
+      admit manifests policies.py --helm chart && helm install pod-labels ./chart \\
+        --namespace admit-pod-labels --create-namespace
       admit manifests policies.py --url https://10.0.0.5:8443 --ca-file ca.pem
       admit manifests guard.py --url https://localhost:8443 --ca-file ca.pem \\
         --static /etc/kubernetes/admission
     """  # noqa: D301 - click's mark
-    if not (url or service or static):
-        release = generate_release(read_release(policies, {**given, "modes": modes}))
-        _show((*release.objects, *release.configurations), release.notes, output)
-        return
-    ca_file = given["ca_file"]
-    report = generate_manifests(
-        ManifestsOptions(
-            source=policies, url=url, service=service, ca_file=ca_file, modes=modes
+    folder = _find_folder(given)
+    if given["url"] or given["service"] or folder == "static":
+        objects, files, notes = _write_configurations(policies, given)
+    else:
+        objects, files, notes = _write_release(policies, given)
+    for note in notes:
+        show_note(note)
+    if folder:
+        names = [*map(str, files)]
+        show_json({"files": names}) if output == "json" else click.echo(
+            "\n".join(names)
         )
-    )
-    if not static:
-        _show(report.configurations, report.notes, output)
-        return
-    _tell(report.notes)
-    files = [*map(str, write_static_manifests(report.configurations, Path(static)))]
-    show_json({"files": files}) if output == "json" else click.echo("\n".join(files))
-
-
-def _show(objects: Sequence[dict[str, Any]], notes: Iterable[str], output: str) -> None:
-    _tell(notes)
-    if output == "json":
+    elif output == "json":
         items = list(objects)
         show_json({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
     else:
         click.echo(dump_yaml(objects), nl=False)
 
 
-def _tell(notes: Iterable[str]) -> None:
-    for note in notes:
-        show_note(note)
+def _find_folder(given: dict[str, Any]) -> str:
+    """Return which folder is to be written, if any."""
+    folders = [name for name in ("static", "kustomize", "helm") if given[name]]
+    if len(folders) > 1:
+        raise click.UsageError(f"--{folders[0]} and --{folders[1]} are two commands")
+    folder = "".join(folders)
+    if folder in {"kustomize", "helm"} and (given["url"] or given["service"]):
+        raise click.UsageError(
+            f"--{folder} writes everything; --url and --service are for configurations"
+        )
+    return folder
+
+
+# Objects to be printed, files that were written, and what a person should know.
+_Written: TypeAlias = "tuple[Sequence[dict[str, Any]], Sequence[Path], Sequence[str]]"
+
+
+def _write_configurations(policies: str, given: dict[str, Any]) -> _Written:
+    names = ("url", "service", "ca_file", "modes")
+    report = generate_manifests(
+        ManifestsOptions(source=policies, **{name: given[name] for name in names})
+    )
+    objects = report.configurations
+    if not given["static"]:
+        return objects, (), report.notes
+    files = write_static_manifests(objects, Path(given["static"]))
+    return objects, files, report.notes
+
+
+def _write_release(policies: str, given: dict[str, Any]) -> _Written:
+    options = read_release(policies, given)
+    if given["helm"]:
+        return (), *write_chart(options, Path(given["helm"]))
+    release = generate_release(options)
+    objects = (*release.objects, *release.configurations)
+    if not given["kustomize"]:
+        return objects, (), release.notes
+    return objects, write_kustomize(release, Path(given["kustomize"])), release.notes

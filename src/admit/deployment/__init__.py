@@ -12,6 +12,8 @@ from admit.deployment.command import serve_arguments
 from admit.deployment.objects import to_objects
 from admit.deployment.options import (
     DEFAULT_IMAGE,
+    PRIORITY_CLASS,
+    SYSTEM,
     Certs,
     DeploymentOptions,
     default_namespace,
@@ -21,6 +23,8 @@ from admit.deployment.source import CONFIG_MAP_LIMIT_BYTES, Source, read_source
 __all__ = (
     "CONFIG_MAP_LIMIT_BYTES",
     "DEFAULT_IMAGE",
+    "PRIORITY_CLASS",
+    "SYSTEM",
     "Certs",
     "DeploymentOptions",
     "Source",

@@ -15,6 +15,9 @@ HEALTH: Final = "health"
 
 SERVICE_PORT: Final = 443
 
+# Of the Service; that of the pods is theirs to say.
+HEALTH_PORT: Final = 8080
+
 DNS_PORT: Final = 53
 
 # Where API servers listen: behind the Service `kubernetes`, and on their own machines.
@@ -23,10 +26,7 @@ API_SERVER_PORTS: Final = (443, 6443)
 
 
 def service(options: DeploymentOptions) -> dict[str, Any]:
-    """Return the Service that the webhook configurations name."""
-    ports = [_port(REVIEWS, SERVICE_PORT)]
-    if options.monitoring:
-        ports.append(_port(HEALTH, 8080))
+    """Return the Service that the webhook configurations name, and Prometheus."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -34,7 +34,7 @@ def service(options: DeploymentOptions) -> dict[str, Any]:
         "spec": {
             "type": "ClusterIP",
             "selector": options.selector,
-            "ports": ports,
+            "ports": [_port(REVIEWS, SERVICE_PORT), _port(HEALTH, HEALTH_PORT)],
             "sessionAffinity": "None",
             "internalTrafficPolicy": "Cluster",
         },

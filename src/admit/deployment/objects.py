@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from admit.deployment import access, network, workload
+from admit.deployment import access, monitoring, network, workload
+from admit.deployment.options import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def to_objects(
         configurations: the names of the release's webhook configurations.
     """
     objects = [access.namespace(options)]
-    if options.priority_class.startswith("system-"):
+    if options.priority_class.startswith(SYSTEM):
         objects.append(workload.quota(options))
     objects.append(access.service_account(options))
     if options.certs == "self":
@@ -47,4 +48,7 @@ def to_objects(
     ]
     if options.max_replicas:
         objects.append(workload.autoscaler(options))
+    if options.monitoring:
+        objects.append(monitoring.service_monitor(options))
+        objects.append(monitoring.prometheus_rule(options))
     return tuple(objects)

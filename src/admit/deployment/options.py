@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from admit._handler import Mode
 
-__all__ = ("DEFAULT_IMAGE", "Certs", "DeploymentOptions", "default_namespace")
+__all__ = (
+    "DEFAULT_IMAGE",
+    "PRIORITY_CLASS",
+    "SYSTEM",
+    "Certs",
+    "DeploymentOptions",
+    "default_namespace",
+)
 
 Certs: TypeAlias = Literal["self", "files"]
 
@@ -26,6 +33,9 @@ REPLICAS: Final = 2
 # What fails closed is needed by everything that is scheduled: the scheduler must not
 # put it out for something that is not.
 PRIORITY_CLASS: Final = "system-cluster-critical"
+
+# What Kubernetes' own classes begin with, which some clusters bind to a quota.
+SYSTEM: Final = "system-"
 
 # Namespaces and Services are DNS labels, and a Service's begins with a letter
 # (apimachinery pkg/util/validation, IsDNS1035Label).

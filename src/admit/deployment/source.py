@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 - a field's type
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,9 @@ FOLDER: Final = "/policies"
 # What the values of a ConfigMap may be long together (kubernetes
 # pkg/apis/core/validation, ValidateConfigMap: MaxSecretSize).
 CONFIG_MAP_LIMIT_BYTES: Final = 1024 * 1024
+
+# apimachinery pkg/util/validation, IsConfigMapKey.
+_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 _IN_IMAGE: Final = "build an image that has them and give --policies-in image --image"
 
@@ -74,6 +78,12 @@ def read_source(source: str, files: Iterable[Path], *, in_image: bool) -> Source
                 f"{inner} and {paths[key]} would have one key in the ConfigMap",
                 place=str(file),
                 hint="rename one of them",
+            )
+        if not _KEY.fullmatch(key):
+            raise ConfigError(
+                f"{key!r} can be no key of a ConfigMap",
+                place=str(file),
+                hint="letters, digits, '-', '_' and '.'; at most 253",
             )
         data[key], paths[key] = _read(file), str(inner)
     is_flat = all(key == inner for key, inner in paths.items())

@@ -195,7 +195,7 @@ def _spread(topology: str, options: DeploymentOptions) -> dict[str, Any]:
 def _container(
     options: DeploymentOptions, source: Source, mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    modes = ",".join(f"{name}={mode}" for name, mode in options.modes.items())
+    modes = ",".join(f"{name}={mode}" for name, mode in sorted(options.modes.items()))
     container: dict[str, Any] = {
         "name": "admit",
         "image": options.image,

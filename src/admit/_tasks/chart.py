@@ -1,0 +1,386 @@
+"""A Helm chart: the objects of a release, with what people change left open."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from admit._tasks.deployment import to_release
+from admit._tasks.dialect import dump_yaml
+from admit._tasks.folder import MARK, write_folder
+from admit._tasks.kustomize import name_files
+from admit._tasks.load import load_policies
+from admit._tasks.templating import Template, find_members
+from admit._version import __version__
+from admit.deployment import PRIORITY_CLASS, SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from admit._tasks.deployment import Release, ReleaseOptions
+    from admit.app import App
+    from admit.deployment import DeploymentOptions
+
+__all__ = ("write_chart",)
+
+# Names of a release that nobody has: what a chart writes wherever they are.
+NAME: Final = "zz-release-zz"
+NAMESPACE: Final = "zz-namespace-zz"
+
+HELPERS: Final = """\
+{{- define "admit.name" }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name) }}
+{{- fail (printf "%q: a Service needs a name of lower-case letters, digits and '-', \
+the first a letter; choose another name for the release" .Release.Name) }}
+{{- end }}
+{{- .Release.Name }}
+{{- end }}
+
+{{- define "admit.image" }}
+{{- .Values.image.repository }}{{ with .Values.image.tag }}:{{ . }}{{ end }}
+{{- end }}
+
+{{- define "admit.modes" }}
+{{- $modes := list }}
+{{- range $policy, $mode := .Values.modes }}
+{{- $modes = append $modes (printf "%s=%s" $policy $mode) }}
+{{- end }}
+{{- join "," $modes }}
+{{- end }}
+
+{{- /* What sets the configurations of a release apart: see `admit manifests`. */}}
+{{- define "admit.place" }}
+{{- $release := (index . 0).Release }}
+{{- $name := $release.Name }}
+{{- $namespace := $release.Namespace }}
+{{- if ne $namespace (printf "admit-%s" $name) }}.{{ $name }}.{{ $namespace }}
+{{- else if ne $name (index . 1) }}.{{ $name }}
+{{- end }}
+{{- end }}
+"""
+
+_CHECKED_NAME: Final = '{{ include "admit.name" . | quote }}'
+
+_PRIORITY_CLASS: Final = "{{ .Values.priorityClassName | quote }}"
+
+NOTES: Final = """\
+{{ include "admit.image" . }} serves the policies. The webhooks are registered already:
+until a pod is ready, what they match is refused or passes unseen (failurePolicy).
+
+  kubectl rollout status -n {{ .Release.Namespace }} deployment/{{ .Release.Name }}
+"""
+
+
+_TEXT: Final = {"type": "string"}
+_FLAG: Final = {"type": "boolean"}
+_COUNT: Final = {"type": "integer", "minimum": 1}
+_LIST: Final = {"type": "array"}
+_ANY: Final = {"type": "object"}
+
+
+def _members(**members: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": members, "additionalProperties": False}
+
+
+# What may be changed, in the order of values.yaml: JSON Schema, and a person's words.
+VALUES: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "replicas": (_COUNT, "Pods that review; with autoscaling, at least so many."),
+    "autoscaling": (
+        _members(
+            enabled=_FLAG,
+            maxReplicas=_COUNT,
+            targetCPUUtilizationPercentage=_COUNT,
+        ),
+        "More pods when CPU is short.",
+    ),
+    "image": (
+        _members(
+            repository={**_TEXT, "minLength": 1},
+            tag=_TEXT,
+            pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
+        ),
+        "The image; without a tag, repository is the whole reference.",
+    ),
+    "imagePullSecrets": (_LIST, "Secrets of the registry: - name: ..."),
+    "modes": (
+        {
+            "type": "object",
+            "additionalProperties": {"enum": ["enforce", "warn", "audit"]},
+        },
+        "Policies' modes that are not those of the code: NAME: enforce, warn or audit.",
+    ),
+    "failurePolicy": (
+        {"enum": ["", "Fail", "Ignore"]},
+        "Of every webhook; empty for what the policies say.",
+    ),
+    "resources": (_ANY, "No CPU limit: throttled, a webhook makes everybody wait."),
+    "priorityClassName": (
+        _TEXT,
+        "Of the pods, if any. A system-... one gets a ResourceQuota, as GKE asks.",
+    ),
+    "podAnnotations": (_ANY, "Annotations of the pods."),
+    "nodeSelector": (_ANY, "Where the pods may run, as in a pod."),
+    "tolerations": (_LIST, "Taints that the pods bear, as in a pod."),
+    "affinity": (_ANY, "Beside the spreading over nodes and zones that is there."),
+    "extraArgs": ({"type": "array", "items": _TEXT}, "More options of admit serve."),
+    "networkPolicy": (
+        _members(enabled=_FLAG),
+        "Close all ports but those of reviews and health.",
+    ),
+    "monitoring": (
+        _members(enabled=_FLAG),
+        "ServiceMonitor and PrometheusRule, for the Prometheus operator.",
+    ),
+    "namespace": (
+        _members(create=_FLAG),
+        "Write the Namespace too. For helm template: helm install needs one before.",
+    ),
+}
+
+# Kinds that are there under a condition.
+CONDITIONS: Final = {
+    "Namespace": ".Values.namespace.create",
+    "ResourceQuota": f'hasPrefix "{SYSTEM}" .Values.priorityClassName',
+    "NetworkPolicy": ".Values.networkPolicy.enabled",
+    "HorizontalPodAutoscaler": ".Values.autoscaling.enabled",
+    "ServiceMonitor": ".Values.monitoring.enabled",
+    "PrometheusRule": ".Values.monitoring.enabled",
+}
+
+# To how many pods an autoscaler goes if it is switched on and nobody said.
+MAX_REPLICAS: Final = 10
+
+
+def write_chart(
+    options: ReleaseOptions, folder: Path
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write the chart of policies; return its files, and the release's notes.
+
+    What the options say is the default of its values.
+
+    Raises:
+        ConfigError: as `generate_release`, or a file cannot be written.
+        PolicyError, CertificateError: as `generate_release`.
+    """
+    policies = load_policies(options.source, modes=options.deployment.modes)
+    deployment = options.deployment.named([app.name for app in policies.apps])
+    everything = to_release(
+        policies, replace(options, deployment=_with_everything(deployment))
+    )
+    texts = {
+        "Chart.yaml": _comment(dump_yaml([_describe(policies.apps, deployment)])),
+        "values.yaml": _comment(_write_values(_values(deployment, everything))),
+        "values.schema.json": _write_schema(),
+        "templates/_helpers.tpl": HELPERS,
+        "templates/NOTES.txt": NOTES,
+    }
+    objects = (*everything.objects, *everything.configurations)
+    for file, content in zip(name_files(objects), objects, strict=True):
+        name = file.replace(f".{NAME}.{NAMESPACE}", "")
+        texts[f"templates/{name}"] = _write_template(content)
+        if content["kind"] == "ConfigMap":
+            texts |= {f"policies/{key}": t for key, t in content["data"].items()}
+    return write_folder(folder, texts), everything.notes
+
+
+def _with_everything(options: DeploymentOptions) -> DeploymentOptions:
+    """Return the options that make every object, under names to be replaced."""
+    return replace(
+        options,
+        name=NAME,
+        namespace=NAMESPACE,
+        max_replicas=options.max_replicas or max(MAX_REPLICAS, options.replicas),
+        priority_class=PRIORITY_CLASS,
+        modes={"": "warn"},
+        network_policy=True,
+        monitoring=True,
+    )
+
+
+def _comment(text: str) -> str:
+    return f"# {MARK}\n{text}"
+
+
+def _describe(apps: Iterable[App], options: DeploymentOptions) -> dict[str, Any]:
+    names = ", ".join(app.name for app in apps)
+    return {
+        "apiVersion": "v2",
+        "name": options.name,
+        "description": f"Admission policies: {names}",
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+    }
+
+
+def _values(options: DeploymentOptions, everything: Release) -> dict[str, Any]:
+    """Return the defaults, by the names of `VALUES`."""
+    objects = list(everything.objects)
+    (pod,) = find_members(objects, "containers")
+    (container,) = pod["containers"]
+    (scaled,) = find_members(objects, "maxReplicas")
+    (target,) = find_members(scaled, "averageUtilization")
+    repository, tag = _split_image(options.image)
+    return {
+        "replicas": options.replicas,
+        "autoscaling": {
+            "enabled": bool(options.max_replicas),
+            "maxReplicas": scaled["maxReplicas"],
+            "targetCPUUtilizationPercentage": target["averageUtilization"],
+        },
+        "image": {
+            "repository": repository,
+            "tag": tag,
+            "pullPolicy": container["imagePullPolicy"],
+        },
+        "imagePullSecrets": [],
+        "modes": dict(options.modes),
+        "failurePolicy": "",
+        "resources": container["resources"],
+        "priorityClassName": options.priority_class,
+        "podAnnotations": {},
+        "nodeSelector": {},
+        "tolerations": [],
+        "affinity": {},
+        "extraArgs": [],
+        "networkPolicy": {"enabled": options.network_policy},
+        "monitoring": {"enabled": options.monitoring},
+        "namespace": {"create": False},
+    }
+
+
+def _split_image(image: str) -> tuple[str, str]:
+    """Take the tag off, unless a digest says what is meant."""
+    found = re.fullmatch(r"(.+):([^:/@]+)", image)
+    return (found[1], found[2]) if found and "@" not in image else (image, "")
+
+
+def _write_values(values: dict[str, Any]) -> str:
+    return "".join(
+        f"\n# {meaning}\n{dump_yaml([{name: values[name]}])}"
+        for name, (_, meaning) in VALUES.items()
+    )
+
+
+def _write_schema() -> str:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        **_members(**{name: rule for name, (rule, _) in VALUES.items()}),
+    }
+    # Helm adds `global` where the chart is part of another.
+    schema["properties"]["global"] = _ANY
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _write_template(content: dict[str, Any]) -> str:
+    """Return the template of an object of a release with everything."""
+    content = copy.deepcopy(content)
+    template = Template(content)
+    for labels in find_members(content, "app.kubernetes.io/managed-by"):
+        action = "{{ .Release.Service }}"
+        template.line(labels, "app.kubernetes.io/managed-by", action)
+    opened = _OPENED.get(content["kind"])
+    if opened:
+        opened(template, content)
+    template.name(
+        {
+            **_places(content),
+            NAMESPACE: "{{ .Release.Namespace }}",
+            NAME: "{{ .Release.Name }}",
+        }
+    )
+    text = template.write(CONDITIONS.get(content["kind"], ""))
+    return f"{{{{- /* {MARK} */}}}}\n{text}"
+
+
+def _places(content: dict[str, Any]) -> dict[str, str]:
+    """Return what names configurations, app by app: see `Target.name_configuration`."""
+    found = re.findall(rf"([-a-z0-9]+)\.{NAME}\.{NAMESPACE}\.", repr(content))
+    return {
+        f"{app}.{NAME}.{NAMESPACE}.": (
+            f'{app}{{{{ include "admit.place" (list . "{app}") }}}}.'
+        )
+        for app in sorted(set(found), key=len, reverse=True)
+    }
+
+
+def _open_deployment(template: Template, content: dict[str, Any]) -> None:
+    template.line(content["metadata"], "name", _CHECKED_NAME)
+    spec = content["spec"] = {"replicas": None, **content["spec"]}
+    template.line(spec, "replicas", "{{ .Values.replicas }}")
+    template.optional(spec, "replicas", "not .Values.autoscaling.enabled")
+    metadata = spec["template"]["metadata"]
+    _open_optional(template, metadata, "annotations", ".Values.podAnnotations")
+    pod = spec["template"]["spec"]
+    _open_container(template, pod["containers"][0])
+    template.line(pod, "priorityClassName", _PRIORITY_CLASS)
+    template.optional(pod, "priorityClassName", ".Values.priorityClassName")
+    for name in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity"):
+        _open_optional(template, pod, name, f".Values.{name}")
+
+
+def _open_optional(
+    template: Template, parent: dict[str, Any], key: str, expression: str
+) -> None:
+    template.block(parent, key, expression)
+    template.optional(parent, key, expression)
+
+
+def _open_container(template: Template, container: dict[str, Any]) -> None:
+    template.line(container, "image", '{{ include "admit.image" . | quote }}')
+    template.line(container, "imagePullPolicy", "{{ .Values.image.pullPolicy }}")
+    template.block(container, "resources", ".Values.resources")
+    (modes,) = container["env"]
+    template.line(modes, "value", '{{ include "admit.modes" . | quote }}')
+    template.optional(container, "env", ".Values.modes")
+    template.items(container["args"], ".Values.extraArgs")
+
+
+def _open_autoscaler(template: Template, content: dict[str, Any]) -> None:
+    spec = content["spec"]
+    autoscaling = ".Values.autoscaling"
+    template.line(spec, "minReplicas", "{{ .Values.replicas }}")
+    template.line(spec, "maxReplicas", f"{{{{ {autoscaling}.maxReplicas }}}}")
+    (target,) = find_members(spec, "averageUtilization")
+    action = f"{{{{ {autoscaling}.targetCPUUtilizationPercentage }}}}"
+    template.line(target, "averageUtilization", action)
+
+
+def _open_quota(template: Template, content: dict[str, Any]) -> None:
+    (scope,) = find_members(content, "scopeName")
+    template.line(scope["values"], 0, _PRIORITY_CLASS)
+
+
+def _open_config_map(template: Template, content: dict[str, Any]) -> None:
+    """Leave the policies in files of the chart: these, whatever else lies there."""
+    keys = ",".join(sorted(content["data"]))
+    action = f'{{{{- (.Files.Glob "policies/{{{keys}}}").AsConfig | nindent 2 }}}}'
+    template.line(content, "data", action)
+
+
+def _open_configuration(template: Template, content: dict[str, Any]) -> None:
+    for webhook in content["webhooks"]:
+        said = webhook["failurePolicy"]
+        action = f'{{{{ .Values.failurePolicy | default "{said}" }}}}'
+        template.line(webhook, "failurePolicy", action)
+    for term in find_members(content, "values"):
+        if NAMESPACE in term["values"]:
+            # Where the release's namespace stands among the others, its name says.
+            others = " ".join(f'"{n}"' for n in term["values"] if n != NAMESPACE)
+            expression = f"(list {others} .Release.Namespace | sortAlpha)"
+            template.block(term, "values", expression)
+
+
+_OPENED: Final[dict[str, Callable[[Template, dict[str, Any]], None]]] = {
+    "ConfigMap": _open_config_map,
+    "Deployment": _open_deployment,
+    "HorizontalPodAutoscaler": _open_autoscaler,
+    "MutatingWebhookConfiguration": _open_configuration,
+    "ResourceQuota": _open_quota,
+    "ValidatingWebhookConfiguration": _open_configuration,
+}

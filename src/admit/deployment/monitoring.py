@@ -1,0 +1,196 @@
+"""What the Prometheus operator reads: where metrics are, and when to wake people."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from admit.deployment.network import HEALTH
+
+if TYPE_CHECKING:
+    from admit.deployment.options import DeploymentOptions
+
+__all__ = ("ALERTS", "Alert", "prometheus_rule", "service_monitor")
+
+GROUP: Final = "monitoring.coreos.com/v1"
+
+SCRAPE_INTERVAL: Final = "30s"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert.
+
+    Args:
+        name: as Prometheus shows it.
+        expression: PromQL; ``SCOPE`` stands for the release's label matchers and
+            ``LEFT`` for the seconds that have to be left on a certificate.
+        wait: how long it has to hold.
+        severity: critical wakes somebody; warning can wait for the morning.
+        summary: what is wrong, in one line.
+        description: what follows from it, and what to look at.
+    """
+
+    name: str
+    expression: str
+    wait: str
+    severity: Literal["critical", "warning"]
+    summary: str
+    description: str
+
+    @property
+    def meaning(self) -> str:
+        """Both, for a page: without the labels that only an alert has."""
+        summary = re.sub(r": \{\{.*\}\}", "", self.summary)
+        return f"{summary} {self.description}"
+
+
+# A webhook that is slow is felt by everybody; the API server gives up after 10 s.
+SLOW_SECONDS: Final = 1
+FAILED_SHARE: Final = 0.01
+
+# Certificates are renewed when a third of their life is left: that of the pods' own is
+# counted in days, that of others in weeks. What is left below this was not renewed.
+EXPIRY_SECONDS: Final = {"self": 4 * 3600, "files": 7 * 24 * 3600}
+
+ALERTS: Final = (
+    Alert(
+        "AdmitIsDown",
+        "absent(up{SCOPE} == 1)",
+        "2m",
+        "critical",
+        "No replica can be scraped.",
+        "Requests that policies with failurePolicy Fail match are refused, those with "
+        "Ignore pass unseen. Look at the pods and their last log lines.",
+    ),
+    Alert(
+        "AdmitReviewsFail",
+        'sum by (webhook) (rate(admit_reviews_total{SCOPE, verdict=~"error|timeout"}'
+        "[5m])) / sum by (webhook) (rate(admit_reviews_total{SCOPE}[5m])) "
+        f"> {FAILED_SHARE}",
+        "5m",
+        "critical",
+        "Reviews end without a decision: {{ $labels.webhook }}.",
+        "A policy raises or is too slow, so failurePolicy decides instead of it. The "
+        "logs name the policy.",
+    ),
+    Alert(
+        "AdmitPolicyRaises",
+        "sum by (policy) (increase(admit_handler_errors_total{SCOPE}[15m])) > 0",
+        "1m",
+        "warning",
+        "A policy raises instead of deciding: {{ $labels.policy }}.",
+        "It is a bug in the policy; the logs have the exception.",
+    ),
+    Alert(
+        "AdmitIsSlow",
+        "histogram_quantile(0.99, sum by (webhook, le) "
+        f"(rate(admit_review_duration_seconds_bucket{{SCOPE}}[5m]))) > {SLOW_SECONDS}",
+        "10m",
+        "warning",
+        "One review in a hundred takes a second or more: {{ $labels.webhook }}.",
+        "Everybody who writes what it matches waits for it. Look at CPU, at the number "
+        "of replicas, and at what policies wait for.",
+    ),
+    Alert(
+        "AdmitAnswersTooLate",
+        "sum by (webhook) "
+        '(increase(admit_deadline_left_seconds_bucket{SCOPE, le="0.0"}[15m])) > 0',
+        "1m",
+        "warning",
+        "Answers come after the API server gave up: {{ $labels.webhook }}.",
+        "The time-out of the webhook is too short for what it does.",
+    ),
+    Alert(
+        "AdmitHandshakesFail",
+        "sum(rate(admit_handshake_failures_total{SCOPE}[5m])) > 0.1",
+        "10m",
+        "warning",
+        "Connections to the review port do not become TLS connections.",
+        "The API server may not trust the certificate (caBundle), or somebody else "
+        "tries the port.",
+    ),
+    Alert(
+        "AdmitCertificateExpires",
+        "min(admit_certificate_expiry_timestamp_seconds{SCOPE}) - time() < LEFT",
+        "5m",
+        "critical",
+        "The serving certificate expires soon and was not renewed.",
+        "After that every call fails. Look at who makes the certificate.",
+    ),
+    Alert(
+        "AdmitCertificateIsUnusable",
+        "increase(admit_certificate_reload_failures_total{SCOPE}[15m]) > 0",
+        "1m",
+        "warning",
+        "A new certificate cannot be used; the one before stays: {{ $labels.pod }}.",
+        "The logs say what is wrong with it.",
+    ),
+    Alert(
+        "AdmitLoopIsHeld",
+        "sum by (policy) (increase(admit_loop_held_total{SCOPE}[15m])) > 10",
+        "5m",
+        "warning",
+        "A policy holds all other reviews up: {{ $labels.policy }}.",
+        "It computes for long or blocks: blocking=True gives it a thread.",
+    ),
+    Alert(
+        "AdmitWorkersEnd",
+        "increase(admit_worker_restarts_total{SCOPE}[1h]) > 0",
+        "1m",
+        "warning",
+        "Workers ended by themselves: {{ $labels.pod }}.",
+        "They were started again; their reviews were lost. The logs say why.",
+    ),
+)
+
+
+def service_monitor(options: DeploymentOptions) -> dict[str, Any]:
+    """Return the ServiceMonitor: /metrics of every pod."""
+    endpoint = {
+        "port": HEALTH,
+        "path": "/metrics",
+        "scheme": "http",
+        "interval": SCRAPE_INTERVAL,
+    }
+    return {
+        "apiVersion": GROUP,
+        "kind": "ServiceMonitor",
+        "metadata": options.metadata(),
+        "spec": {
+            "selector": {"matchLabels": options.selector},
+            "namespaceSelector": {"matchNames": [options.namespace]},
+            "endpoints": [endpoint],
+        },
+    }
+
+
+def prometheus_rule(options: DeploymentOptions) -> dict[str, Any]:
+    """Return the PrometheusRule: the alerts about this release alone."""
+    scope = f'namespace="{options.namespace}", job="{options.name}"'
+    expiry = str(EXPIRY_SECONDS[options.certs])
+
+    def fill(expression: str) -> str:
+        return expression.replace("SCOPE", scope).replace("LEFT", expiry)
+
+    rules = [
+        {
+            "alert": alert.name,
+            "expr": fill(alert.expression),
+            "for": alert.wait,
+            "labels": {"severity": alert.severity},
+            "annotations": {
+                "summary": alert.summary,
+                "description": alert.description,
+            },
+        }
+        for alert in ALERTS
+    ]
+    group = {"name": f"{options.namespace}/{options.name}", "rules": rules}
+    return {
+        "apiVersion": GROUP,
+        "kind": "PrometheusRule",
+        "metadata": options.metadata(),
+        "spec": {"groups": [group]},
+    }
