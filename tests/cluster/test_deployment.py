@@ -16,6 +16,7 @@ import yaml
 from admit._tasks.dialect import dump_yaml
 from admit.deployment.source import CONFIG_MAP_LIMIT_BYTES
 from admit.errors import ClusterError
+from tests.cluster.operator_kinds import DEFINITIONS
 from tests.commands import invoke, write
 
 if TYPE_CHECKING:
@@ -116,6 +117,32 @@ def test_what_is_applied_in_one_go_is_what_is_stored(
         for options in ((), ("--server-side", "--field-manager=gitops")):
             compared = cluster.kubectl("diff", *options, "-f", "-", input=text)
             assert (compared.returncode, compared.stdout) == (0, ""), compared
+
+
+def test_releases_of_one_app_do_not_meet(cluster: ControlPlane, tmp_path: Path) -> None:
+    source = policies_of(tmp_path, "twice")
+    first, second = printed(source), printed(source, "--name", "thrice")
+    with applied(cluster, first):
+        before = [of_server(cluster.client.get(manifest)) for manifest in first]
+        with applied(cluster, second):
+            names = cluster.kubectl(
+                *("get", "validatingwebhookconfigurations", "-o", "name")
+            ).stdout
+            assert "/twice.example.com\n" in names
+            assert "/twice.thrice.example.com\n" in names
+        assert before == [of_server(cluster.client.get(manifest)) for manifest in first]
+
+
+def test_the_operator_gets_what_it_knows(cluster: ControlPlane, tmp_path: Path) -> None:
+    objects = printed(policies_of(tmp_path, "monitored"), "--monitoring")
+    own = [o for o in objects if o["apiVersion"].startswith("monitoring.")]
+    assert len(own) == len(DEFINITIONS)
+    with applied(cluster, DEFINITIONS):
+        names = [f"crd/{crd['metadata']['name']}" for crd in DEFINITIONS]
+        cluster.kubectl("wait", "--for=condition=Established", *names)
+        with applied(cluster, [objects[0], *own]):
+            for manifest in own:
+                assert of_server(cluster.client.get(manifest)) == manifest
 
 
 def test_every_object_passes_a_server_side_apply(
