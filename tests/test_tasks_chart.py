@@ -63,6 +63,7 @@ def test_a_chart_has_the_values_of_its_options(tmp_path: Path) -> None:
         modes={"require_app_label": "warn"},
         priority_class="",
         network_policy=False,
+        api_servers=("10.0.0.0/8",),
         monitoring=True,
     )
     assert list(found) == list(VALUES)
@@ -76,7 +77,7 @@ def test_a_chart_has_the_values_of_its_options(tmp_path: Path) -> None:
     }
     assert found["modes"] == {"require_app_label": "warn"}
     assert found["priorityClassName"] == ""
-    assert found["networkPolicy"] == {"enabled": False}
+    assert found["networkPolicy"] == {"enabled": False, "apiServers": ["10.0.0.0/8"]}
     assert found["monitoring"] == {"enabled": True}
 
 

@@ -18,7 +18,9 @@ TWO = POLICIES + POLICIES.replace("app", "other").replace("pod-labels", "images"
 
 def generate(folder: Path, text: str = POLICIES, **given: Any) -> Release:
     source = write(folder / "policies.py", text)
-    extra = {name: given.pop(name) for name in ("ca_file",) if name in given}
+    extra = {
+        name: given.pop(name) for name in ("ca_file", "policies_in") if name in given
+    }
     return generate_release(
         ReleaseOptions(
             source=str(source), deployment=DeploymentOptions(**given), **extra
@@ -89,6 +91,14 @@ def test_modes_are_checked_here_and_hold_there(tmp_path: Path) -> None:
     (deployment,) = [o for o in release.objects if o["kind"] == "Deployment"]
     (variable,) = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     assert variable["value"] == "require_app_label=warn"
+
+
+def test_policies_in_an_image_need_an_image_that_has_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no policies") as caught:
+        generate(tmp_path, policies_in="image")
+    assert caught.value.place == "--image"
+    release = generate(tmp_path, policies_in="image", image="mine:1")
+    assert "ConfigMap" not in {o["kind"] for o in release.objects}
 
 
 def test_a_certificate_of_somebody_else_needs_its_authority(tmp_path: Path) -> None:

@@ -37,10 +37,12 @@ SERVERS_SPEC = {
 VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
     "named": ("--namespace", "team-a", "--name", "guard", "--secret", "own"),
+    "bound": ("--api-server", "10.0.0.5/32", "--api-server", "fd00::/64"),
     "scaled": ("--max-replicas", "5", "--mode", "require_app_label=warn"),
     "bare": (
         *("--certs", "files", "--no-register", "--no-network-policy"),
         *("--priority-class", "", "--policies-in", "image", "--replicas", "1"),
+        *("--image", "example.com/policies:1"),
     ),
 }
 
@@ -291,7 +293,7 @@ def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
         ("--max-replicas", "5", "--image", "a/b@sha256:0", "--replicas", "3"),
         VARIANTS["bare"],
         ("--name", "guard"),
-        ("--namespace", "team-a", "--secret", "own"),
+        ("--namespace", "team-a", "--api-server", "10.0.0.0/28"),
         ("--name", "guard", "--namespace", "team-a"),
     ],
     ids=lambda options: " ".join(options) or "default",
@@ -377,6 +379,13 @@ def test_values_of_a_chart_change_what_they_say(
     assert container["resources"]["limits"] == {"memory": "1Gi"}
     assert container["env"] == [{"name": "ADMIT_MODES", "value": "a=warn,b=audit"}]
     assert container["args"][-1] == "--log-level=debug"
+    setting = "networkPolicy.apiServers={10.0.0.0/8,fd00::/8}"
+    rendered = of_admit(
+        run_helm(cluster, "template", "chart", tmp_path / "chart", "--set", setting)
+    )
+    spec = rendered["NetworkPolicy", "chart"]["spec"]
+    blocks = [{"ipBlock": {"cidr": c}} for c in ("10.0.0.0/8", "fd00::/8")]
+    assert spec["ingress"][0]["from"] == spec["egress"][1]["to"] == blocks
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,16 @@ def test_a_pod_has_time_to_answer_what_is_in_flight() -> None:
     assert pod["terminationGracePeriodSeconds"] >= drain + 5
 
 
+def test_reviews_come_from_known_addresses_only() -> None:
+    def rules(**given: Any) -> tuple[Any, Any]:
+        spec = objects(**given)["NetworkPolicy"]["spec"]
+        return spec["ingress"][0].get("from"), spec["egress"][1].get("to")
+
+    assert rules() == (None, None)
+    blocks = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+    assert rules(api_servers=("10.0.0.0/28",)) == (blocks, blocks)
+
+
 def test_policies_in_folders_are_mounted_in_folders() -> None:
     data = {"a.py": "", "lib.b.py": ""}
     paths = {"a.py": "a.py", "lib.b.py": "lib/b.py"}

@@ -44,6 +44,8 @@ def test_an_app_whose_name_no_service_can_have_needs_another(app: str) -> None:
         ({"secret": "-"}, "--secret"),
         ({"secret": "a" * 254}, "--secret"),
         ({"priority_class": "High"}, "--priority-class"),
+        ({"api_servers": ("10.0.0.1/8",)}, "--api-server"),
+        ({"api_servers": ("fd00::/8", "here")}, "--api-server"),
         ({"image": ""}, "--image"),
         ({"image": "a b"}, "--image"),
         ({"replicas": 0}, "--replicas"),

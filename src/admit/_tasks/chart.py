@@ -53,6 +53,13 @@ the first a letter; choose another name for the release" .Release.Name) }}
 {{- join "," $modes }}
 {{- end }}
 
+{{- define "admit.apiServers" }}
+{{- range .Values.networkPolicy.apiServers }}
+- ipBlock:
+    cidr: {{ . | quote }}
+{{- end }}
+{{- end }}
+
 {{- /* What sets the configurations of a release apart: see `admit manifests`. */}}
 {{- define "admit.place" }}
 {{- $release := (index . 0).Release }}
@@ -129,8 +136,8 @@ VALUES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "affinity": (_ANY, "Beside the spreading over nodes and zones that is there."),
     "extraArgs": ({"type": "array", "items": _TEXT}, "More options of admit serve."),
     "networkPolicy": (
-        _members(enabled=_FLAG),
-        "Close all ports but those of reviews and health.",
+        _members(enabled=_FLAG, apiServers={"type": "array", "items": _TEXT}),
+        "Close all other ports; take reviews from these ranges only, if there are any.",
     ),
     "monitoring": (
         _members(enabled=_FLAG),
@@ -198,6 +205,7 @@ def _with_everything(options: DeploymentOptions) -> DeploymentOptions:
         priority_class=PRIORITY_CLASS,
         modes={"": "warn"},
         network_policy=True,
+        api_servers=("0.0.0.0/0",),
         monitoring=True,
     )
 
@@ -248,7 +256,10 @@ def _values(options: DeploymentOptions, everything: Release) -> dict[str, Any]:
         "tolerations": [],
         "affinity": {},
         "extraArgs": [],
-        "networkPolicy": {"enabled": options.network_policy},
+        "networkPolicy": {
+            "enabled": options.network_policy,
+            "apiServers": list(options.api_servers),
+        },
         "monitoring": {"enabled": options.monitoring},
         "namespace": {"create": False},
     }
@@ -363,6 +374,15 @@ def _open_config_map(template: Template, content: dict[str, Any]) -> None:
     template.line(content, "data", action)
 
 
+def _open_network_policy(template: Template, content: dict[str, Any]) -> None:
+    for name in ("from", "to"):
+        for rule in find_members(content, name):
+            if find_members(rule[name], "ipBlock"):
+                action = '{{- include "admit.apiServers" . | indent 4 }}'
+                template.line(rule, name, action)
+                template.optional(rule, name, ".Values.networkPolicy.apiServers")
+
+
 def _open_configuration(template: Template, content: dict[str, Any]) -> None:
     for webhook in content["webhooks"]:
         said = webhook["failurePolicy"]
@@ -381,6 +401,7 @@ _OPENED: Final[dict[str, Callable[[Template, dict[str, Any]], None]]] = {
     "Deployment": _open_deployment,
     "HorizontalPodAutoscaler": _open_autoscaler,
     "MutatingWebhookConfiguration": _open_configuration,
+    "NetworkPolicy": _open_network_policy,
     "ResourceQuota": _open_quota,
     "ValidatingWebhookConfiguration": _open_configuration,
 }

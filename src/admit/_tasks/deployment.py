@@ -12,7 +12,8 @@ from admit._tasks.manifests import (
     read_ca,
     to_configurations,
 )
-from admit.deployment import DeploymentOptions, read_source, to_objects
+from admit.deployment import DEFAULT_IMAGE, DeploymentOptions, read_source, to_objects
+from admit.errors import ConfigError
 from admit.webhook import ServiceReference
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ def to_release(policies: Policies, options: ReleaseOptions) -> Release:
         ConfigError, PolicyError, CertificateError: as `generate_release`.
     """
     deployment = options.deployment.named([app.name for app in policies.apps])
+    if options.policies_in == "image" and deployment.image == DEFAULT_IMAGE:
+        raise ConfigError(
+            f"{DEFAULT_IMAGE} has no policies",
+            place="--image",
+            hint="name an image that is made from it and has them",
+        )
     source = read_source(
         options.source, policies.files, in_image=options.policies_in == "image"
     )

@@ -83,6 +83,14 @@ _OPTIONS = (
         help="Close all ports but those of reviews and health.",
     ),
     click.option(
+        "--api-server",
+        "api_servers",
+        metavar="CIDR",
+        multiple=True,
+        help="Where API servers are, for the network policy: reviews come from there "
+        "only. May be repeated.",
+    ),
+    click.option(
         "--monitoring",
         is_flag=True,
         help="Add what the Prometheus operator reads: ServiceMonitor, PrometheusRule.",

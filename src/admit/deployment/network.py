@@ -49,9 +49,15 @@ def network_policy(options: DeploymentOptions) -> dict[str, Any]:
     """Return the NetworkPolicy: reviews, health and metrics in; DNS, API server out.
 
     Reviews come from wherever a control plane is, which no selector can say: often no
-    pod, and on a machine that is not in the cluster. So the port is open to all
-    addresses, and all other ports to none.
+    pod, and on a machine that is not in the cluster. So without its addresses the port
+    is open to all, and all other ports to none.
     """
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in options.api_servers]
+    reviews: dict[str, Any] = {"ports": [_tcp(REVIEWS)]}
+    api: dict[str, Any] = {"ports": [_tcp(port) for port in API_SERVER_PORTS]}
+    if blocks:
+        reviews["from"] = blocks
+        api["to"] = blocks
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -60,12 +66,12 @@ def network_policy(options: DeploymentOptions) -> dict[str, Any]:
             "podSelector": {"matchLabels": options.selector},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [
-                {"ports": [_tcp(REVIEWS)]},
+                reviews,
                 {"ports": [_tcp(HEALTH)], "from": [{"namespaceSelector": {}}]},
             ],
             "egress": [
                 {"ports": [{"port": DNS_PORT, "protocol": "UDP"}, _tcp(DNS_PORT)]},
-                {"ports": [_tcp(port) for port in API_SERVER_PORTS]},
+                api,
             ],
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from admit._version import __version__
@@ -79,6 +80,8 @@ class DeploymentOptions:
         modes: policies' modes that are not those of the code, by policy name.
         priority_class: of the pods; empty for the cluster's default.
         network_policy: write the NetworkPolicy.
+        api_servers: addresses (CIDR) from which reviews come and where the API is;
+            empty if nobody knows them, and then the policy admits all.
         monitoring: write what the Prometheus operator reads: ServiceMonitor and
             PrometheusRule.
     """
@@ -94,6 +97,7 @@ class DeploymentOptions:
     modes: Mapping[str, Mode] = field(default_factory=dict)
     priority_class: str = PRIORITY_CLASS
     network_policy: bool = True
+    api_servers: tuple[str, ...] = ()
     monitoring: bool = False
 
     def __post_init__(self) -> None:
@@ -106,6 +110,8 @@ class DeploymentOptions:
         _check("--namespace", self.namespace, _NAMESPACE)
         _check("--secret", self.secret, _SUBDOMAIN, limit=253)
         _check("--priority-class", self.priority_class, _SUBDOMAIN, limit=253)
+        for address in self.api_servers:
+            _check_network(address)
         if not self.image or re.search(r"\s", self.image):
             raise ConfigError(f"{self.image!r} is no image", place="--image")
         if self.replicas < 1:
@@ -185,6 +191,17 @@ class DeploymentOptions:
     def cluster_metadata(self) -> dict[str, Any]:
         """Return the metadata of an object that belongs to no namespace."""
         return {"name": self.cluster_name, "labels": self.labels}
+
+
+def _check_network(text: str) -> None:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is no range of addresses: {error}",
+            place="--api-server",
+            hint="like 10.0.0.0/28, or 10.0.0.5/32 for one address",
+        ) from None
 
 
 def _check(
