@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from admit._tasks.chart import VALUES, write_chart
+from admit._tasks.chart import write_chart
 from admit._tasks.deployment import ReleaseOptions, generate_release
 from admit._tasks.kustomize import write_kustomize
 from admit._tasks.templating import Template, find_members
+from admit._tasks.values import VALUES
 from admit.deployment import DeploymentOptions
 from tests.commands import POLICIES, invoke, write
 
