@@ -60,6 +60,13 @@ def test_static_manifests_need_an_address(folder: Path) -> None:
     assert "--service NAMESPACE/NAME or --url" in result.stderr
 
 
+@pytest.mark.parametrize("label", ["release", "=stack"])
+def test_a_label_has_a_name_and_a_value(folder: Path, label: str) -> None:
+    result = invoke("manifests", "policies.py", "--monitoring-label", label)
+    assert result.exit_code == 2
+    assert "NAME=VALUE" in result.stderr
+
+
 def test_words_that_are_no_strings_in_yaml_are_quoted(folder: Path) -> None:
     text = POLICIES.replace('["raw"]', '["y", "on", "1e3", "007"]')
     write(folder / "policies.py", text)

@@ -66,6 +66,7 @@ def test_a_chart_has_the_values_of_its_options(tmp_path: Path) -> None:
         network_policy=False,
         api_servers=("10.0.0.0/8",),
         monitoring=True,
+        monitoring_labels={"release": "a"},
     )
     assert list(found) == list(VALUES)
     assert found["replicas"] == 3
@@ -79,7 +80,7 @@ def test_a_chart_has_the_values_of_its_options(tmp_path: Path) -> None:
     assert found["modes"] == {"require_app_label": "warn"}
     assert found["priorityClassName"] == ""
     assert found["networkPolicy"] == {"enabled": False, "apiServers": ["10.0.0.0/8"]}
-    assert found["monitoring"] == {"enabled": True}
+    assert found["monitoring"] == {"enabled": True, "labels": {"release": "a"}}
 
 
 @pytest.mark.parametrize(

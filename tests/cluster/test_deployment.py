@@ -289,7 +289,15 @@ def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
     "options",
     [
         (),
-        ("--max-replicas", "5", "--mode", "require_app_label=warn", "--monitoring"),
+        (
+            "--max-replicas",
+            "5",
+            "--mode",
+            "require_app_label=warn",
+            "--monitoring",
+            "--monitoring-label",
+            "release=stack",
+        ),
         ("--max-replicas", "5", "--image", "a/b@sha256:0", "--replicas", "3"),
         VARIANTS["bare"],
         ("--name", "guard"),

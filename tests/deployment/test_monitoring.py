@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -62,6 +63,12 @@ def test_the_monitor_finds_the_service_and_its_port() -> None:
     (endpoint,) = monitor["spec"]["endpoints"]
     assert endpoint["port"] in {port["name"] for port in found["spec"]["ports"]}
     assert monitor["spec"]["namespaceSelector"]["matchNames"] == ["policies"]
+
+
+def test_both_have_the_labels_by_which_prometheus_finds_them() -> None:
+    options = dataclasses.replace(OPTIONS, monitoring_labels={"release": "stack"})
+    for manifest in (service_monitor(options), prometheus_rule(options)):
+        assert manifest["metadata"]["labels"] == {**options.labels, "release": "stack"}
 
 
 # Series that make each alert fire: metric, further labels, values at each minute.

@@ -140,6 +140,7 @@ def _with_everything(options: DeploymentOptions) -> DeploymentOptions:
         network_policy=True,
         api_servers=("0.0.0.0/0",),
         monitoring=True,
+        monitoring_labels={},
     )
 
 
@@ -245,6 +246,10 @@ def _open_config_map(template: Template, content: dict[str, Any]) -> None:
     template.line(content, "data", action)
 
 
+def _open_monitoring(template: Template, content: dict[str, Any]) -> None:
+    template.members(content["metadata"]["labels"], ".Values.monitoring.labels")
+
+
 def _open_network_policy(template: Template, content: dict[str, Any]) -> None:
     for name in ("from", "to"):
         for rule in find_members(content, name):
@@ -273,6 +278,8 @@ _OPENED: Final[dict[str, Callable[[Template, dict[str, Any]], None]]] = {
     "HorizontalPodAutoscaler": _open_autoscaler,
     "MutatingWebhookConfiguration": _open_configuration,
     "NetworkPolicy": _open_network_policy,
+    "PrometheusRule": _open_monitoring,
     "ResourceQuota": _open_quota,
+    "ServiceMonitor": _open_monitoring,
     "ValidatingWebhookConfiguration": _open_configuration,
 }

@@ -19,7 +19,20 @@ __all__ = ("Template", "find_members")
 
 # Words that YAML leaves plain, and nobody writes.
 _MARKED: Final = re.compile(r"zz(line|block)(\d+)zz")
-_ITEMS: Final = re.compile(r"( *)- zzitems(\d+)zz")
+# A list's or an object's last member that stands for more of them: X is of the chart.
+_MORE: Final = (
+    (
+        re.compile(r"( *)- zzitems(\d+)zz"),
+        "{{- range X }}",
+        "- {{ . | quote }}",
+    ),
+    (
+        re.compile(r"( *)zzmembers(\d+)zz: ''"),
+        "{{- with X }}",
+        "{{- toYaml . | nindent INDENT }}",
+    ),
+)
+_END: Final = "{{- end }}"
 _OPTIONAL: Final = re.compile(r"( *)zzif(\d+)zz(.*)")
 
 
@@ -53,6 +66,10 @@ class Template:
         """Let a list of the chart, of strings, go on with a list here."""
         parent.append(self._mark("items", expression))
 
+    def members(self, parent: dict[str, Any], expression: str) -> None:
+        """Let an object of the chart, whatever is in it, go on with an object here."""
+        parent[self._mark("members", expression)] = ""
+
     def name(self, actions: Mapping[str, str]) -> None:
         """Put actions for names that are part of a string, wherever they are.
 
@@ -66,7 +83,7 @@ class Template:
         text = _escape(dump_yaml([self._content]))
         lines = [self._fill(line) for line in self._open(text.splitlines())]
         if condition:
-            lines = [f"{{{{- if {condition} }}}}", *lines, "{{- end }}"]
+            lines = [f"{{{{- if {condition} }}}}", *lines, _END]
         return "\n".join([*lines, ""])
 
     def _mark(self, kind: str, action: str) -> str:
@@ -92,7 +109,7 @@ class Template:
         indent: str | None = None
         for line in lines:
             if indent is not None and not _is_below(line, indent):
-                written.append(f"{indent}{{{{- end }}}}")
+                written.append(f"{indent}{_END}")
                 indent = None
             found = _OPTIONAL.fullmatch(line)
             if found:
@@ -100,15 +117,16 @@ class Template:
                 written.append(f"{indent}{{{{- if {self._actions[int(number)]} }}}}")
                 line = f"{indent}{line}"  # noqa: PLW2901 - same
             written.append(line)
-        return written if indent is None else [*written, f"{indent}{{{{- end }}}}"]
+        return written if indent is None else [*written, f"{indent}{_END}"]
 
     def _fill(self, line: str) -> str:
-        items = _ITEMS.fullmatch(line)
-        if items:
-            indent, number = items.groups()
-            start = f"{{{{- range {self._actions[int(number)]} }}}}"
-            lines = (start, "- {{ . | quote }}", "{{- end }}")
-            return "\n".join(f"{indent}{one}" for one in lines)
+        for pattern, start, body in _MORE:
+            found = pattern.fullmatch(line)
+            if found:
+                indent, number = found.groups()
+                body = body.replace("INDENT", str(len(indent)))  # noqa: PLW2901 - filled in
+                lines = (start.replace("X", self._actions[int(number)]), body, _END)
+                return "\n".join(f"{indent}{one}" for one in lines)
         inner = len(line) - len(line.lstrip(" -")) + 2
 
         def fill(found: re.Match[str]) -> str:

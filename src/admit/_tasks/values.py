@@ -73,8 +73,8 @@ VALUES: Final[dict[str, tuple[dict[str, Any], str]]] = {
         "Close all other ports; take reviews from these ranges only, if there are any.",
     ),
     "monitoring": (
-        _members(enabled=_FLAG),
-        "ServiceMonitor and PrometheusRule, for the Prometheus operator.",
+        _members(enabled=_FLAG, labels={**_ANY, "additionalProperties": _TEXT}),
+        "For the Prometheus operator, which finds it by labels.",
     ),
     "namespace": (
         _members(create=_FLAG),
@@ -117,7 +117,10 @@ def read_values(options: DeploymentOptions, everything: Release) -> dict[str, An
             "enabled": options.network_policy,
             "apiServers": list(options.api_servers),
         },
-        "monitoring": {"enabled": options.monitoring},
+        "monitoring": {
+            "enabled": options.monitoring,
+            "labels": dict(options.monitoring_labels),
+        },
         "namespace": {"create": False},
     }
 

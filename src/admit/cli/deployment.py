@@ -22,6 +22,15 @@ def _default(name: str) -> Any:
     return DeploymentOptions.__dataclass_fields__[name].default
 
 
+def _read_labels(
+    _ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    labels = dict(text.partition("=")[::2] for text in value)
+    if not all("=" in text for text in value) or "" in labels:
+        raise click.BadParameter("a label is NAME=VALUE", param=parameter)
+    return labels
+
+
 _OPTIONS = (
     click.option("--name", default="", help="Names the release; the app's by default."),
     click.option(
@@ -94,6 +103,14 @@ _OPTIONS = (
         "--monitoring",
         is_flag=True,
         help="Add what the Prometheus operator reads: ServiceMonitor, PrometheusRule.",
+    ),
+    click.option(
+        "--monitoring-label",
+        "monitoring_labels",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_read_labels,
+        help="A label by which Prometheus finds those two. May be repeated.",
     ),
 )
 

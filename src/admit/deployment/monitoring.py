@@ -157,7 +157,7 @@ def service_monitor(options: DeploymentOptions) -> dict[str, Any]:
     return {
         "apiVersion": GROUP,
         "kind": "ServiceMonitor",
-        "metadata": options.metadata(),
+        "metadata": _metadata(options),
         "spec": {
             "selector": {"matchLabels": options.selector},
             "namespaceSelector": {"matchNames": [options.namespace]},
@@ -191,6 +191,12 @@ def prometheus_rule(options: DeploymentOptions) -> dict[str, Any]:
     return {
         "apiVersion": GROUP,
         "kind": "PrometheusRule",
-        "metadata": options.metadata(),
+        "metadata": _metadata(options),
         "spec": {"groups": [group]},
     }
+
+
+def _metadata(options: DeploymentOptions) -> dict[str, Any]:
+    metadata = options.metadata()
+    metadata["labels"] |= options.monitoring_labels
+    return metadata

@@ -84,6 +84,7 @@ class DeploymentOptions:
             empty if nobody knows them, and then the policy admits all.
         monitoring: write what the Prometheus operator reads: ServiceMonitor and
             PrometheusRule.
+        monitoring_labels: further labels of those two, by which Prometheus finds them.
     """
 
     name: str = ""
@@ -99,6 +100,7 @@ class DeploymentOptions:
     network_policy: bool = True
     api_servers: tuple[str, ...] = ()
     monitoring: bool = False
+    monitoring_labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what Kubernetes would refuse, where the option can still be named.
