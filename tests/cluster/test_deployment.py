@@ -331,6 +331,50 @@ def test_a_base_and_a_chart_make_the_same_objects(
     assert of_admit(rendered) == expected
 
 
+SEVERAL = {
+    "a.py": """
+        from admit import App, Pod
+        from lib.rules import check
+
+        app = App("labels", domain="example.com")
+
+        @app.validate(when="object.metadata.name != '{{ x }}'")
+        def a(pod: Pod) -> None:
+            check(pod)
+        """,
+    "b.py": """
+        from admit import App, Pod
+
+        app = App("pod-labels", domain="example.com", failure_policy="Ignore")
+
+        @app.mutate
+        def b(pod: Pod) -> None: ...
+
+        @app.validate(namespaces=["x"])
+        def c(pod: Pod) -> None: ...
+        """,
+    "lib/__init__.py": "",
+    "lib/rules.py": "def check(pod): ...",
+}
+
+
+@pytest.mark.parametrize("place", [("labels", "admit-labels"), ("guard", "team-a")])
+def test_a_chart_of_several_apps_in_folders_makes_the_same_objects(
+    cluster: ControlPlane, tmp_path: Path, place: tuple[str, str]
+) -> None:
+    name, namespace = place
+    folder = tmp_path / "policies"
+    for file, text in SEVERAL.items():
+        write(folder / file, text)
+    invoke("manifests", folder, "--name", "labels", "--helm", tmp_path / "chart")
+    rendered = run_helm(
+        *(cluster, "template", name, tmp_path / "chart"),
+        *("--namespace", namespace, "--set", "namespace.create=true"),
+    )
+    expected = printed(folder, "--name", name, "--namespace", namespace)
+    assert of_admit(rendered) == by_name(expected)
+
+
 def test_a_chart_may_have_another_name_and_place_when_it_is_installed(
     cluster: ControlPlane, tmp_path: Path
 ) -> None:
