@@ -125,7 +125,7 @@ SHOWN: list[tuple[Event, list[str]]] = [
             "         Warning: careful",
         ],
     ),
-    (Reloaded(policies=3), ["reloaded: 3 policies are in use"]),
+    (Reloaded(policies=3, version="1a2b"), ["reloaded: 3 policies are in use"]),
     (
         Broken.of(PolicyError("wrong", place="p:1", hint="do")),
         [
@@ -202,7 +202,7 @@ def test_new_files_of_a_folder_count(tmp_path: Path) -> None:
 def test_after_a_failure_neighbours_count_too(tmp_path: Path) -> None:
     file = touch(tmp_path / "a.py", "import b")
     sources = Sources(str(file), [file])
-    sources.watch_folder()
+    sources.begin()
     touch(tmp_path / "b.py", "b")
     assert looks(sources) == [False, True, False]
     sources.watch([file])

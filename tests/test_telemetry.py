@@ -300,6 +300,9 @@ def test_every_metric_has_a_name_a_unit_and_a_meaning() -> None:
             "verdict",
             "policy",
             "code",
+            "app",
+            "version",
+            "result",
         }
 
 

@@ -34,6 +34,10 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 # handful, but the names in a request come from outside.
 KNOWN_TARGETS: Final = 256
 
+# The audit annotation that says which policies decided; the API server puts the
+# webhook's name before it. A policy that writes the same key has the last word.
+VERSION_KEY: Final = "policies-version"
+
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DOMAIN: Final = re.compile(rf"{_NAME.pattern}(\.{_NAME.pattern})+")
 
@@ -50,6 +54,8 @@ class Endpoint:
             because the API server evaluates it before it calls.
         suspends: a handler may wait. Where it is False, awaiting an answer never
             suspends, and the server needs no task.
+        version: of the policies, ``pod-labels@1a2b3c4d5e6f``: each answer carries it
+            as an audit annotation. Empty for none.
     """
 
     path: str
@@ -61,6 +67,7 @@ class Endpoint:
     when: str
     suspends: bool
     running: Running
+    version: str = ""
     # By what a target is made of, which is cheaper to look up than a target.
     _known: dict[tuple[object, ...], tuple[Handler, ...]] = field(default_factory=dict)
 
@@ -86,6 +93,8 @@ class Endpoint:
         for handler in self._find_handlers(request):
             if decision.matches(handler):
                 await call(handler, decision)
+        if self.version:
+            decision.audit.setdefault(VERSION_KEY, self.version)
         return _to_response(decision)
 
     def _find_handlers(self, request: AdmissionRequest) -> tuple[Handler, ...]:

@@ -94,6 +94,7 @@ FIRING: dict[str, list[tuple[str, str, str]]] = {
     "AdmitCertificateIsUnusable": [
         ("admit_certificate_reload_failures_total", "", "0+1x60"),
     ],
+    "AdmitPoliciesAreStale": [("admit_policies_stale", "", "1x60")],
     "AdmitLoopIsHeld": [("admit_loop_held_total", 'policy="p"', "0+5x60")],
     "AdmitWorkersEnd": [("admit_worker_restarts_total", "", "0+1x60")],
 }

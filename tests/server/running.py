@@ -19,6 +19,7 @@ import uvloop
 from admit import App, Deny, Pod
 from admit.server import Counts, ServeOptions, Server
 from admit.telemetry import (
+    Lines,
     Measures,
     collect,
     configure_logs,
@@ -70,6 +71,7 @@ class Served:
     log: io.StringIO
     counts: Counts
     measures: Measures
+    lines: Lines
 
     @property
     def port(self) -> int:
@@ -178,7 +180,7 @@ def serving(
     started.wait(30)
     try:
         if not failed:
-            yield Served(held[0], loop, authority, log, counts, measures)
+            yield Served(held[0], loop, authority, log, counts, measures, lines)
     finally:
         with contextlib.suppress(RuntimeError):  # it has ended
             loop.call_soon_threadsafe(stop.set)

@@ -107,6 +107,7 @@ def test_metrics_count_what_happened(authority: Authority) -> None:
 def test_every_metric_is_in_the_table_and_the_other_way_round(
     served: Served,
 ) -> None:
+    served.measures.versions["pod-labels"] = "1a2b"
     _, text = look(served.health_port, "/metrics")
     shown = {
         line.split()[2]: line.split()[3]

@@ -322,6 +322,38 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_changed_policies_reach_every_worker_and_broken_ones_none(
+    workers: int, authority: Authority, tmp_path: Path
+) -> None:
+    with running(authority, tmp_path, workers=workers) as served:
+        source = tmp_path / "policies.py"
+        before = scrape(served.look("/metrics")[1])
+        source.write_text(POLICIES.replace("Pod must have", "Pods must have"))
+        served.wait_until(lambda: count_reloads(served, "loaded") == workers)
+        for _ in range(8):
+            message = served.ask(DENIED)[1]["response"]["status"]["message"]
+            assert message.startswith("Pods must have")
+        found = scrape(served.look("/metrics")[1])
+        (info,) = [key for key in found if key[0] == "admit_policies_info"]
+        assert info not in before
+        assert found[info] == workers
+        version = dict(info[1])["version"]
+        assert served.look("/readyz")[1].count(f"version {version}\n") == workers
+        source.write_text("def broken(")
+        served.wait_until(lambda: count_reloads(served, "failed") == workers)
+        status, page = served.look("/readyz")
+        assert status == 200
+        assert page.count(f"version {version}; the new ones cannot be used") == workers
+        assert served.ask()[0] == 200
+        assert scrape(served.look("/metrics")[1])["admit_policies_stale", ()] == workers
+
+
+def count_reloads(served: Running, result: str) -> float:
+    found = scrape(served.look("/metrics")[1])
+    return found["admit_policies_reloads_total", (("result", result),)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_policies_that_do_not_load_end_it_with_2(
     workers: int, authority: Authority, tmp_path: Path
 ) -> None:

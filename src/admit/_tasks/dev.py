@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from admit._tasks.events import Broken, Ready, Reloaded, Starting, Watched
-from admit._tasks.load import Policies, load_policies
 from admit._tasks.manifests import Target, to_configurations
 from admit._tasks.registered import Registered
+from admit._tasks.reload import Reloader
 from admit._tasks.serve import run
-from admit._tasks.sources import Sources
 from admit.errors import AdmitError, ClusterError, ConfigError
 from admit.server import ServeOptions, Server, catch_signals
 from admit.testing import ControlPlane
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from admit._handler import Mode
     from admit._tasks.events import Event
+    from admit._tasks.load import Policies
 
 __all__ = ("DevOptions", "develop")
 
@@ -76,9 +76,10 @@ def develop(options: DevOptions, tell: Callable[[Event], None]) -> None:
         ClusterError: the control plane did not start, or refused the configurations.
         KeyboardInterrupt: it was stopped before it was ready.
     """
-    policies = load_policies(options.source, modes=options.modes)
+    reloader = Reloader(options.source, modes=options.modes, look_seconds=LOOK_SECONDS)
+    policies = reloader.load()
     plane = ControlPlane(assets=options.assets or None)
-    desk = _Desk(options, policies, tell)
+    desk = _Desk(options, reloader, policies, tell)
     try:
         with _terminated_as_interrupted(), _new_folder() as folder:
             tell(Starting(assets=str(plane.assets)))
@@ -138,13 +139,14 @@ class _Desk:
     def __init__(
         self,
         options: DevOptions,
+        reloader: Reloader,
         policies: Policies,
         tell: Callable[[Event], None],
     ) -> None:
         self._options = options
+        self._reloader = reloader
         self._policies = policies
         self._tell = tell
-        self._sources = Sources(options.source, policies.files)
         self._registered: Registered
         self._server: Server
         self._target = Target()
@@ -200,29 +202,24 @@ class _Desk:
             )
         )
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if await asyncio.to_thread(self._sources.have_changed):
-                await self._reload()
+            await self._reload()
 
     async def _reload(self) -> None:
-        """Take what the files say now, or say why not."""
+        """Take what the files say when they have changed, or say why not."""
         old = self._policies
         try:
-            new = await asyncio.to_thread(
-                load_policies, self._options.source, modes=self._options.modes
-            )
-            self._sources.watch(new.files)
+            new = await self._reloader.wait()
             self.every.append(new)
             await self._use(new, old)
         except AdmitError as error:
-            self._sources.watch_folder()
             self._tell(Broken.of(error))
             if isinstance(error, ClusterError):
                 with contextlib.suppress(ClusterError):
                     await self._use(old)
             return
         self._policies = new
-        self._tell(Reloaded(policies=sum(len(app.handlers) for app in new.apps)))
+        count = sum(len(app.handlers) for app in new.apps)
+        self._tell(Reloaded(policies=count, version=new.version))
 
     async def _use(self, policies: Policies, old: Policies | None = None) -> None:
         """Serve these policies and have the API server ask them.

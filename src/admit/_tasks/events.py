@@ -76,6 +76,7 @@ class Reloaded(_Event, frozen=True):
     """Changed files are in use."""
 
     policies: int
+    version: str
 
 
 class Broken(_Event, frozen=True):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from admit._handler import Mode
 from admit._tasks.importing import Imported, import_files, import_module
+from admit._tasks.names import check_names
+from admit._tasks.sources import digest
 from admit.app import App, Endpoint
 from admit.errors import ConfigError
 
@@ -58,10 +60,12 @@ class Policies:
     Args:
         mounted: the apps in the order in which they were found.
         files: every file that belongs to them; a change of one is a reason to reload.
+        version: a short hash of these files and of the modes that were overridden.
     """
 
     mounted: tuple[Mounted, ...]
     files: tuple[Path, ...]
+    version: str
 
     @property
     def apps(self) -> tuple[App, ...]:
@@ -97,11 +101,15 @@ def load_policies(source: str, *, modes: Mapping[str, Mode] | None = None) -> Po
         modes: overrides of policies' modes by policy name.
 
     Raises:
-        PolicyError: a file does not import or declares nonsense; file and line.
+        PolicyError: a file does not import, declares nonsense, or uses a name that is
+            defined nowhere; file and line.
         ConfigError: nothing to load there, no app, or apps that collide.
     """
+    modes = modes or {}
     found, files = _find_apps(source)
-    _override(found, modes or {})
+    for app, _ in found:
+        check_names(app.handlers)
+    _override(found, modes)
     mounted = _mount(found)
     if not any(one.endpoints for one in mounted):
         names = ", ".join(app.name for app, _ in found)
@@ -110,7 +118,11 @@ def load_policies(source: str, *, modes: Mapping[str, Mode] | None = None) -> Po
             place=source,
             hint="decorate a function with @app.validate or @app.mutate",
         )
-    return Policies(mounted, files)
+    try:
+        version = digest(files, modes)
+    except OSError as error:
+        raise ConfigError(error.strerror or "unreadable", place=source) from error
+    return Policies(mounted, files, version)
 
 
 def read_modes(texts: Iterable[str], *, place: str) -> dict[str, Mode]:

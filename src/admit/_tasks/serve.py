@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import threading
@@ -21,21 +20,20 @@ from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
 from admit.server import Counts, ServeOptions, Server, Workers, catch_signals
 from admit.telemetry import (
     Ledger,
-    Lines,
     Measures,
     collect,
     configure_logs,
-    logged,
-    measured,
     render_alone,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine
 
-    from admit.server.routes import Endpoint
+    from admit._tasks.load import Policies
+    from admit._tasks.reload import Succession
+    from admit.telemetry import Lines
 
-__all__ = ("Order", "Serving", "serve", "watched")
+__all__ = ("Order", "Serving", "end_threads", "load", "run", "serve")
 
 # Seconds that threads of blocking policies get to end after the last reply.
 THREADS_SECONDS: Final = 1.0
@@ -88,39 +86,29 @@ def serve(order: Order, started: Started = lambda _: None) -> int:
     lines = configure_logs(order.log_format, level=order.log_level)
     if order.options.workers > 1:
         return run(_serve_workers(order, started))
-    endpoints = load(order)
-    run(_serve_one(order, endpoints, lines, started))
-    end_threads(endpoints.values())
+    measures = Measures()
+    policies = load(order, measures, lines)
+    run(_serve_one(order, policies, measures, started))
+    end_threads(policies.current)
     return 0
 
 
-def load(order: Order) -> Mapping[str, Endpoint]:
-    """Load the policies; return their endpoints by path.
+def load(order: Order, measures: Measures, lines: Lines) -> Succession:
+    """Load the policies, and be ready to load them again.
 
     Raises:
         PolicyError: the policies cannot be loaded.
     """
-    from admit._tasks.load import load_policies  # noqa: PLC0415 - not for the parent
+    from admit._tasks.reload import Reloader, Succession  # noqa: PLC0415 - not for the parent
 
-    return load_policies(order.source, modes=order.modes).routes
-
-
-def watched(
-    endpoints: Mapping[str, Endpoint], measures: Measures, lines: Lines
-) -> dict[str, Endpoint]:
-    """Return endpoints that decide as the given ones do, are counted and logged."""
-    lines.attach(asyncio.get_running_loop())
-    return {
-        path: measured(logged(endpoint, lines), measures)
-        for path, endpoint in endpoints.items()
-    }
+    return Succession(Reloader(order.source, modes=order.modes), measures, lines)
 
 
 async def _serve_one(
-    order: Order, endpoints: Mapping[str, Endpoint], lines: Lines, started: Started
+    order: Order, policies: Succession, measures: Measures, started: Started
 ) -> int:
     """Serve in this process."""
-    measures, counts = Measures(), Counts()
+    counts = Counts()
 
     async def render_metrics() -> bytes:
         return await render_alone(collect(measures, counts))
@@ -128,10 +116,9 @@ async def _serve_one(
     server = Server(order.options, counts=counts, render_metrics=render_metrics)
     with catch_signals(asyncio.get_running_loop()) as stop:
         await server.start()
-        server.set_routes(watched(endpoints, measures, lines))
-        settle()
-        started(Serving(order.options.host, server.port, server.health_port, 1))
-        await stop.asked.wait()
+        async with policies.at_work(server):
+            started(Serving(order.options.host, server.port, server.health_port, 1))
+            await stop.asked.wait()
         await server.stop(hurry=stop.hurry)
     return 0
 
@@ -164,22 +151,13 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-def settle() -> None:
-    """Take what start-up made out of the garbage collector's sight: it stays."""
-    gc.collect()
-    gc.freeze()
-
-
-def end_threads(endpoints: Iterable[Any]) -> None:
+def end_threads(policies: Policies) -> None:
     """Let no blocking policy that hangs keep the process.
 
     Python waits for its threads at exit, for ever. Their reviews were answered long ago
     (504), and the process has been asked to end.
     """
-    for endpoint in endpoints:
-        threads = vars(endpoint.running).get("threads")
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+    policies.close()
     for thread in threading.enumerate():
         if thread.name.startswith("admit-blocking"):
             thread.join(THREADS_SECONDS)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from admit._tasks.serve import Order, end_threads, load, run, settle, watched
+from admit._tasks.serve import Order, end_threads, load, run
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
 from admit.telemetry import (
-    Lines,
     Measures,
     collect,
     collect_process,
@@ -25,9 +24,9 @@ from admit.telemetry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from admit.server.routes import Endpoint
+    from admit._tasks.reload import Succession
 
 # Seconds between two reports: short beside a scrape interval and a probe's period.
 REPORT_SECONDS: Final = 0.5
@@ -42,25 +41,26 @@ def main(arguments: Sequence[str]) -> int:
     with to_parent.makefile("rb") as stream:
         order = msgspec.json.decode(stream.readline(), type=Order)
     lines = configure_logs(order.log_format, level=order.log_level)
+    measures = Measures()
     try:
-        endpoints = load(order)
+        policies = load(order, measures, lines)
     except AdmitError as error:
         with contextlib.suppress(OSError):  # it may be ending, for the same reason
             to_parent.sendall(encode_line(Failure.of(error)))
         return error.exit_code
-    run(_serve(order, endpoints, lines, sockets, to_parent))
-    end_threads(endpoints.values())
+    run(_serve(order, policies, measures, sockets, to_parent))
+    end_threads(policies.current)
     return 0
 
 
 async def _serve(
     order: Order,
-    endpoints: Mapping[str, Endpoint],
-    lines: Lines,
+    policies: Succession,
+    measures: Measures,
     sockets: Sequence[socket.socket],
     to_parent: socket.socket,
 ) -> int:
-    measures, counts, changed = Measures(), Counts(), asyncio.Event()
+    counts, changed = Counts(), asyncio.Event()
     server = Server(order.options, counts=counts, sockets=sockets, changed=changed.set)
     to_parent.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=to_parent)
@@ -78,13 +78,12 @@ async def _serve(
             stop.asked.set()
 
         await server.start()
-        server.set_routes(watched(endpoints, measures, lines))
-        settle()
-        helpers = [
-            asyncio.create_task(watch_parent()),
-            asyncio.create_task(_report_on(report, changed)),
-        ]
-        await stop.asked.wait()
+        async with policies.at_work(server):
+            helpers = [
+                asyncio.create_task(watch_parent()),
+                asyncio.create_task(_report_on(report, changed)),
+            ]
+            await stop.asked.wait()
         await server.stop(hurry=stop.hurry)
         await report()
         for helper in helpers:

@@ -128,6 +128,15 @@ ALERTS: Final = (
         "The logs say what is wrong with it.",
     ),
     Alert(
+        "AdmitPoliciesAreStale",
+        "admit_policies_stale{SCOPE} > 0",
+        "5m",
+        "critical",
+        "Changed policies cannot be used; the ones before decide: {{ $labels.pod }}.",
+        "A pod that starts now does not become ready. /readyz and the logs say what is "
+        "wrong, with file and line.",
+    ),
+    Alert(
         "AdmitLoopIsHeld",
         "sum by (policy) (increase(admit_loop_held_total{SCOPE}[15m])) > 10",
         "5m",

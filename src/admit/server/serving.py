@@ -72,6 +72,7 @@ class Server:
         self._serves_health = sockets is None and options.health_port is not None
         self._sockets = sockets
         self._endpoints: Mapping[str, Endpoint] | None = None
+        self._policies = ""
         self._stopping = False
         self._trouble = ""
         self._watch: asyncio.Task[None] | None = None
@@ -136,6 +137,9 @@ class Server:
         for path, endpoint in endpoints.items():
             left = self.counts.left.setdefault(endpoint.webhook_name, Left())
             routes[path] = to_route(endpoint, left)
+        names = {endpoint.webhook_name for endpoint in endpoints.values()}
+        for name in self.counts.left.keys() - names:
+            del self.counts.left[name]
         self._site.set_routes(routes)
         holders: list[Any] = [
             holder
@@ -144,6 +148,11 @@ class Server:
         ]
         self._watchdog.watch(holders)
         self._apply()
+
+    def describe_policies(self, text: str) -> None:
+        """Say on the readiness page which policies decide, and what is wrong."""
+        self._policies = text
+        self._changed()
 
     def _apply(self) -> None:
         """Listen as soon as there is a certificate; decide when there are routes."""
@@ -173,7 +182,7 @@ class Server:
         loaded = self._endpoints is not None
         listening = self._listener.is_listening
         return [
-            Check("policies", loaded, "" if loaded else "not loaded yet"),
+            Check("policies", loaded, self._policies if loaded else "not loaded yet"),
             Check(
                 "certificate",
                 self._certificate.context is not None,

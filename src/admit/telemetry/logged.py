@@ -46,11 +46,12 @@ def logged(reviewer: Any, sayer: Sayer) -> Logged:
 class Logged(Wrapper):
     """A reviewer and its lines."""
 
-    __slots__ = ("_sayer",)
+    __slots__ = ("_sayer", "_version")
 
     def __init__(self, reviewer: Any, sayer: Sayer) -> None:
         super().__init__(reviewer)
         self._sayer = sayer
+        self._version: str = getattr(reviewer, "version", "")
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
         """Decide, and say so unless it was allowed."""
@@ -87,6 +88,7 @@ class Logged(Wrapper):
         fields = {
             "kind": "review",
             "webhook": self.webhook_name,
+            "version": self._version,
             "operation": request.operation,
             "group": _cut(request.resource.group),
             "resource": _cut(resource),

@@ -28,10 +28,16 @@ class Measures:
     Attributes:
         errors: how often each policy failed.
         policies: the names of the policies, which is all that `errors` may hold.
+        versions: of the policies that decide, by app.
+        reloads: how often changed files were ``loaded``, and how often that ``failed``.
+        stale: 1 while the files cannot be used and the policies before decide.
     """
 
     def __init__(self) -> None:
         self.errors: dict[str, int] = {}
+        self.versions: dict[str, str] = {}
+        self.reloads = {"loaded": 0, "failed": 0}
+        self.stale = 0
         self._measured: dict[str, Measured] = {}
 
     @property
@@ -48,11 +54,34 @@ class Measures:
         self._measured[measured.webhook_name] = measured
         return measured
 
+    def keep(self, webhooks: Iterable[str]) -> None:
+        """Forget all reviewers but these: they hold policies that are no more."""
+        names = set(webhooks)
+        self._measured = {n: m for n, m in self._measured.items() if n in names}
+        kept = {
+            handler.name
+            for measured in self._measured.values()
+            for handler in getattr(measured, "handlers", ())
+        }
+        for name in self.errors.keys() - kept:
+            del self.errors[name]
+
     def collect(self) -> list[Sample]:
-        """Return the samples of reviews."""
+        """Return the samples of reviews and policies."""
         samples = [
-            Sample("admit_handler_errors_total", (policy,), (count,))
-            for policy, count in self.errors.items()
+            *(
+                Sample("admit_handler_errors_total", (policy,), (count,))
+                for policy, count in self.errors.items()
+            ),
+            *(
+                Sample("admit_policies_info", (app, version), (1,))
+                for app, version in self.versions.items()
+            ),
+            *(
+                Sample("admit_policies_reloads_total", (result,), (count,))
+                for result, count in self.reloads.items()
+            ),
+            Sample("admit_policies_stale", (), (self.stale,)),
         ]
         for measured in self._measured.values():
             samples += measured.collect()
@@ -70,7 +99,7 @@ def measured(reviewer: Any, measures: Measures) -> Measured:
 class Measured(Wrapper):
     """A reviewer and its numbers."""
 
-    __slots__ = ("_buckets", "_errors", "_reviews", "_total_seconds")
+    __slots__ = ("_errors", "_reviews", "_seconds")
 
     def __init__(self, reviewer: Any, errors: dict[str, int]) -> None:
         super().__init__(reviewer)
@@ -84,8 +113,8 @@ class Measured(Wrapper):
             for operation in _find_operations(reviewer)
             for verdict in verdicts
         }
-        self._buckets = [0] * (len(DURATION_BUCKETS_SECONDS) + 1)
-        self._total_seconds = 0.0
+        # A count for each bucket and beyond, then the sum.
+        self._seconds: list[float] = [0] * (len(DURATION_BUCKETS_SECONDS) + 1) + [0.0]
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
         """Decide, and count it."""
@@ -111,26 +140,23 @@ class Measured(Wrapper):
             return response
         finally:
             seconds = perf_counter() - start
-            self._buckets[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
-            self._total_seconds += seconds
+            self._seconds[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
+            self._seconds[-1] += seconds
             key = request.operation, verdict
             self._reviews[key] = self._reviews.get(key, 0) + 1
 
     def take_over(self, other: Measured) -> None:
-        """Go on from the numbers of another."""
-        self._reviews = self._reviews | other._reviews
-        self._buckets = other._buckets
-        self._total_seconds = other._total_seconds
+        """Go on from the numbers of another, which may still have reviews to end."""
+        for key in self._reviews:
+            other._reviews.setdefault(key, 0)
+        self._reviews = other._reviews
+        self._seconds = other._seconds
 
     def collect(self) -> list[Sample]:
         """Return this reviewer's samples."""
         webhook = self.webhook_name
         return [
-            Sample(
-                "admit_review_duration_seconds",
-                (webhook,),
-                (*self._buckets, self._total_seconds),
-            ),
+            Sample("admit_review_duration_seconds", (webhook,), tuple(self._seconds)),
             *(
                 Sample("admit_reviews_total", (webhook, *labels), (count,))
                 for labels, count in self._reviews.items()

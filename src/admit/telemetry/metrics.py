@@ -94,6 +94,24 @@ METRICS: Final = (
         ("policy",),
     ),
     Metric(
+        "admit_policies_info",
+        "gauge",
+        "Processes that decide by this version of an app's policies.",
+        ("app", "version"),
+    ),
+    Metric(
+        "admit_policies_reloads_total",
+        "counter",
+        "Changed policies by what came of them: loaded, or failed, and the ones before "
+        "stayed; each worker counts.",
+        ("result",),
+    ),
+    Metric(
+        "admit_policies_stale",
+        "gauge",
+        "Processes whose policies are not those of the files, which cannot be used.",
+    ),
+    Metric(
         "admit_http_responses_total",
         "counter",
         "Answers on the review port by HTTP status.",
