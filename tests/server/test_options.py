@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
+import socket
 from typing import Any
 
 import pytest
@@ -66,6 +67,17 @@ def test_addresses_of_both_kinds_are_taken() -> None:
         for sock in bind(host, 0):
             assert sock.getsockname()[1] > 0
             sock.close()
+
+
+def test_no_host_is_every_address_of_both_kinds() -> None:
+    (listening,) = bind("", 0)
+    with listening:
+        listening.listen()
+        for host in ("127.0.0.1", "::1"):
+            if ":" in host and not socket.has_dualstack_ipv6():
+                continue
+            port = listening.getsockname()[1]
+            socket.create_connection((host, port), timeout=10).close()
 
 
 def test_a_health_port_that_is_taken_frees_the_other(authority: Authority) -> None:

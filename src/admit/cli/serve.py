@@ -51,7 +51,9 @@ def _default(name: str) -> Any:
 @click.option(
     "--key-file", required=True, metavar="FILE", help="The certificate's key, in PEM."
 )
-@click.option("--host", default=_default("host"), show_default=True, help="Address.")
+@click.option(
+    "--host", default=_default("host"), help="Address; all of the machine by default."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -132,7 +134,7 @@ def command(
             f", health on port {serving.health_port}" if serving.health_port else ""
         )
         click.echo(
-            f"Serving on https://{serving.host}:{serving.port}{health}; "
+            f"Serving on https://{serving.host or '*'}:{serving.port}{health}; "
             f"workers: {serving.workers}"
         )
 

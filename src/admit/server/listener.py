@@ -35,17 +35,26 @@ PAUSE_SECONDS: Final = 0.1
 def bind(host: str, port: int) -> list[socket.socket]:
     """Take an address, without listening yet: a client is refused until we can decide.
 
+    Args:
+        host: name or address; empty for all, of IPv4 and IPv6: a pod may have either.
+        port: 0 takes a free one.
+
     Raises:
         ConfigError: the address is taken, or none of this machine (operator's fault).
     """
     try:
         found = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0"),  # noqa: S104 - as the caller wants
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
         )
         family, kind, protocol, _, address = found[0]
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if not host and family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             sock.setblocking(False)
             sock.bind(address)
         except OSError:

@@ -30,9 +30,10 @@ class ServeOptions:
     Args:
         cert_file: PEM file: the serving certificate and its intermediates.
         key_file: PEM file: the private key of the certificate.
-        host: address of the review port; `0.0.0.0` is every address of the machine.
+        host: address of the review port; empty for every address of the machine, IPv4
+            and IPv6.
         port: review port; 0 takes a free one. 8443 needs no privilege.
-        health_host: address of the health port.
+        health_host: address of the health port, likewise.
         health_port: plain HTTP for kubelet and Prometheus: `/healthz`, `/readyz`,
             `/metrics`; 0 takes a free one, None serves none.
         workers: processes that review. One does 10,000 reviews a second and more.
@@ -64,9 +65,9 @@ class ServeOptions:
 
     cert_file: str
     key_file: str
-    host: str = "0.0.0.0"  # noqa: S104 - a pod is reached at an address it cannot know
+    host: str = ""
     port: int = 8443
-    health_host: str = "0.0.0.0"  # noqa: S104 - same; nothing there decides anything
+    health_host: str = ""
     health_port: int | None = 8080
     workers: int = 1
     connections: int = 1000

@@ -81,7 +81,9 @@ class Connection(asyncio.BufferedProtocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
+        if isinstance(peer, tuple):
+            # An IPv4 address, as a socket of both kinds writes it.
+            self._peer = f"{peer[0].removeprefix('::ffff:')}:{peer[1]}"
         self._site.connections.add(self)
         self._site.counts.connections += 1
 
