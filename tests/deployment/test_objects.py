@@ -187,3 +187,8 @@ def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
     assert (command, source) == ("serve", "/policies")
     known = {name for parameter in serve_command.params for name in parameter.opts}
     assert {option.partition("=")[0] for option in given} <= known | MISSING
+
+
+def test_a_server_that_asks_nothing_of_the_cluster_is_told_nothing_of_it() -> None:
+    given = serve_arguments(options(certs="files", register=False), "/policies")
+    assert not MISSING & {option.partition("=")[0] for option in given}

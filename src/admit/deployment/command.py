@@ -24,7 +24,10 @@ def serve_arguments(options: DeploymentOptions, source: str) -> list[str]:
         options: what runs in the cluster.
         source: the policies, as the container finds them.
     """
-    arguments = ["serve", source, f"--service={options.namespace}/{options.name}"]
+    arguments = ["serve", source]
+    if options.register:
+        # For the certificate's names, and for what the configurations call.
+        arguments.append(f"--service={options.namespace}/{options.name}")
     if options.certs == "self":
         arguments += ["--certs=self", f"--secret={options.secret_name}"]
     else:
