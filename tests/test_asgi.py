@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from admit import App, Deny, Pod
@@ -37,13 +37,13 @@ def make_app() -> App:
     return app
 
 
-def send(method: str, path: str, content: Any = None) -> httpx.Response:
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(app=make_app())
-        async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+def send(method: str, path: str, content: Any = None) -> httpx2.Response:
+    async def send() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=make_app())
+        async with httpx2.AsyncClient(transport=transport, base_url="http://t") as http:
             return await http.request(method, path, content=content)
 
-    response: httpx.Response = run(send())
+    response: httpx2.Response = run(send())
     return response
 
 

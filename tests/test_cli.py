@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from admit import __version__
@@ -42,9 +43,19 @@ def test_help_lists_every_command_in_reading_order() -> None:
     assert list(root.commands) == []  # nothing but the table says which there are
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def every_command() -> list[str]:
+    """Return all that can be typed, `rescue plan` among it."""
+    found = []
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root), name)
+        below = command.commands if isinstance(command, click.Group) else [""]
+        found += [f"{name} {one}".strip() for one in below]
+    return found
+
+
+@pytest.mark.parametrize("command", every_command())
 def test_every_help_has_an_example_and_the_common_options(command: str) -> None:
-    result = invoke(command, "--help")
+    result = invoke(*command.split(), "--help")
     assert result.exit_code == 0
     assert "Example" in result.stdout
     assert f"admit {command}" in result.stdout

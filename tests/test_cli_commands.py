@@ -10,7 +10,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -142,8 +142,8 @@ def test_serve_answers_reviews_until_it_is_told_to_end(
     with served(folder / "policies.py", folder, *options) as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         # Workers listen once they can decide.
-        transport = httpx.HTTPTransport(verify=context, retries=6)
-        with httpx.Client(transport=transport, trust_env=False) as client:
+        transport = httpx2.HTTPTransport(verify=context, retries=6)
+        with httpx2.Client(transport=transport, trust_env=False) as client:
             answer = client.post(f"{server.url}/validate", content=review_body(pod()))
         response = answer.json()["response"]
         assert (response["allowed"], len(response["warnings"])) == (True, 1)

@@ -9,13 +9,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from admit._tasks.events import Broken, Decided, Ready, Reloaded, Starting
-from admit.cli.root import COMMANDS, root
+from admit.cli.root import root
 
 if TYPE_CHECKING:
-    import click
+    from collections.abc import Iterator
 
 REFERENCE = Path(__file__).parent.parent / "docs/reference"
 
@@ -34,19 +35,25 @@ def describe(context: click.Context) -> str:
     return f"\n## `{context.command_path}`\n\n```text\n{text}\n```\n"
 
 
-def generate() -> str:
-    # As a run makes it: a command keeps the help option of its first context.
-    settings: dict[str, Any] = {"terminal_width": WIDTH, "max_content_width": WIDTH}
-    context = root.make_context("admit", [], resilient_parsing=True, **settings)
-    parts = [HEAD, describe(context)]
-    for name in COMMANDS:
-        command = root.get_command(context, name)
+# As a run makes it: a command keeps the help option of its first context.
+SETTINGS: dict[str, Any] = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+
+
+def describe_below(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
         inner = command.make_context(
-            name, [], parent=context, resilient_parsing=True, **settings
+            name, [], parent=context, resilient_parsing=True, **SETTINGS
         )
-        parts.append(describe(inner))
-    return "".join(parts)
+        yield describe(inner)
+        if isinstance(command, click.Group):
+            yield from describe_below(command, inner)
+
+
+def generate() -> str:
+    context = root.make_context("admit", [], resilient_parsing=True, **SETTINGS)
+    return "".join((HEAD, describe(context), *describe_below(root, context)))
 
 
 def test_the_reference_is_what_the_help_says() -> None:

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-import httpx
+import httpx2
 import msgspec
 import yaml
 
@@ -261,11 +261,11 @@ def _download(url: str, sha512: str, file: Path, on_progress: Progress | None) -
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[httpx.Response]:
+def _opened(url: str) -> Iterator[httpx2.Response]:
     hint = "check the address, the network and HTTPS_PROXY"
     try:
         with (
-            httpx.Client(
+            httpx2.Client(
                 # As it is: an archive is not to be unpacked on the way.
                 headers={"Accept-Encoding": "identity"},
                 timeout=TIMEOUT_SECONDS,
@@ -278,12 +278,12 @@ def _opened(url: str) -> Iterator[httpx.Response]:
                 code = f"{response.status_code} {response.reason_phrase}".rstrip()
                 raise ConfigError(f"HTTP {code}", place=url, hint=hint)
             yield response
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise ConfigError(f"cannot fetch: {reason}", place=url, hint=hint) from error
 
 
-def _limited(response: httpx.Response, limit: int, url: str) -> Iterator[bytes]:
+def _limited(response: httpx2.Response, limit: int, url: str) -> Iterator[bytes]:
     size = 0
     for chunk in response.iter_raw():
         size += len(chunk)

@@ -16,7 +16,7 @@ from admit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ("Document", "read_documents")
+__all__ = ("Document", "read_documents", "read_whole")
 
 # Bytes of one file: a few thousand objects. YAML costs a second for each 2 MiB.
 FILE_LIMIT_BYTES: Final = 32 * 1024 * 1024
@@ -72,6 +72,22 @@ def read_documents(
             hint="name a file with apiVersion, kind and metadata",
         )
     return tuple(documents)
+
+
+def read_whole(name: str) -> Any:
+    """Read a file that holds one document, as plain JSON; a list is not taken apart.
+
+    Raises:
+        ConfigError: as `read_documents`; or there is more than one document.
+    """
+    text = _read_file(Path(name))
+    try:
+        found = [_Plain(name).convert(value) for _, value in _load(text, name)]
+    except RecursionError:
+        raise ConfigError("nested too deeply", place=name) from None
+    if len(found) != 1:
+        raise ConfigError(f"{len(found)} documents, not one", place=name)
+    return found[0]
 
 
 def _find_files(path: Path, *, recursive: bool) -> list[Path]:

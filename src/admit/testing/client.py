@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from admit.errors import ClusterError
 
@@ -76,8 +76,8 @@ class Client:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
-        self._http = httpx.Client(
+        timeout = httpx2.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
+        self._http = httpx2.Client(
             base_url=url, verify=context, timeout=timeout, trust_env=False
         )
         self._headers: list[tuple[str, str]] = []
@@ -108,7 +108,7 @@ class Client:
                 method, path, content=content, headers=headers, params=params
             ) as response:
                 data = _read(response, place)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise ClusterError(f"no answer: {reason}", place=place) from error
         return Answer(
@@ -307,7 +307,7 @@ def _params(params: Mapping[str, str] | None, *, dry_run: bool) -> dict[str, str
     return {**(params or {}), **({"dryRun": "All"} if dry_run else {})}
 
 
-def _read(response: httpx.Response, place: str) -> bytes:
+def _read(response: httpx2.Response, place: str) -> bytes:
     data = bytearray()
     for chunk in response.iter_bytes():
         data += chunk
@@ -318,7 +318,7 @@ def _read(response: httpx.Response, place: str) -> bytes:
     return bytes(data)
 
 
-def _decode(response: httpx.Response, data: bytes) -> Any:
+def _decode(response: httpx2.Response, data: bytes) -> Any:
     if "json" not in response.headers.get("content-type", ""):
         return data.decode(errors="replace")
     try:
@@ -327,7 +327,7 @@ def _decode(response: httpx.Response, data: bytes) -> Any:
         raise ClusterError("the answer is not JSON", place=str(response.url)) from error
 
 
-def _warnings(response: httpx.Response) -> tuple[str, ...]:
+def _warnings(response: httpx2.Response) -> tuple[str, ...]:
     return tuple(
         re.sub(r"\\(.)", r"\1", text)
         for header in response.headers.get_list("warning")
