@@ -16,7 +16,8 @@ import pytest
 
 from admit._tasks.events import Broken, Reloaded
 from admit._tasks.load import load_policies
-from admit._tasks.reload import Known, Reloader, Succession, bridge, settle
+from admit._tasks.reload import Reloader
+from admit._tasks.succession import Known, Succession, bridge, settle
 from admit.errors import AdmitError, ClusterError, ConfigError, PolicyError
 from tests.commands import write
 from tests.configmap import mount
@@ -319,19 +320,25 @@ def test_100_reloads_leave_nothing_behind(running: Deciding) -> None:
     gone: list[weakref.ref[Any]] = []
     modules = len(sys.modules)
     for number in range(100):
-        gone.append(weakref.ref(sys.modules["policies"].say))
-        told = running.mount(saying(f"{number}") if number % 10 else "x = (")
+        gone += [
+            weakref.ref(value)
+            for name, value in vars(sys.modules["policies"]).items()
+            if name in {"app", "say", "also"}
+        ]
+        more = SAYS.format("more").replace("say(", "also(")
+        more = more.replace("validate", f'validate(path="/path-{number}")')
+        told = running.mount(saying(f"{number}", more) if number % 10 else "x = (")
         assert isinstance(told, Reloaded if number % 10 else Broken)
         assert running.says()  # the paths that are asked keep what they found
     told = running.mount(saying("last"))
     running.served.run(asyncio.to_thread(settle))
     gc.unfreeze()
-    last = sys.modules["policies"].say
-    alive = [ref for ref in gone if ref() is not None and ref() is not last]
-    assert alive == []
+    assert [ref() for ref in gone if ref() is not None] == []
     assert len(sys.modules) == modules
     assert running.says() == "last [say]"
-    assert len(running.served.server.counts.left) == 1
+    # Of what they were called only the paths are left, which are still answered.
+    assert len(running.served.server.counts.left) == 91
+    assert list(running.served.measures.policies) == ["say"]
 
 
 def test_files_that_change_while_they_are_loaded_are_loaded_again(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from admit._tasks.load import Policies
-    from admit._tasks.reload import Succession
+    from admit._tasks.succession import Succession
     from admit.telemetry import Lines
 
 __all__ = ("Order", "Serving", "end_threads", "load", "run", "serve")
@@ -99,7 +99,8 @@ def load(order: Order, measures: Measures, lines: Lines) -> Succession:
     Raises:
         PolicyError: the policies cannot be loaded.
     """
-    from admit._tasks.reload import Reloader, Succession  # noqa: PLC0415 - not for the parent
+    from admit._tasks.reload import Reloader  # noqa: PLC0415 - not for the parent
+    from admit._tasks.succession import Succession  # noqa: PLC0415 - same
 
     return Succession(Reloader(order.source, modes=order.modes), measures, lines)
 

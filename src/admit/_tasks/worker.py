@@ -26,7 +26,7 @@ from admit.telemetry import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from admit._tasks.reload import Succession
+    from admit._tasks.succession import Succession
 
 # Seconds between two reports: short beside a scrape interval and a probe's period.
 REPORT_SECONDS: Final = 0.5
