@@ -40,7 +40,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "bound": ("--api-server", "10.0.0.5/32", "--api-server", "fd00::/64"),
     "scaled": ("--max-replicas", "5", "--mode", "require_app_label=warn"),
     "bare": (
-        *("--certs", "files", "--no-register", "--no-network-policy"),
+        *("--certs", "files", "--no-network-policy"),
         *("--priority-class", "", "--policies-in", "image", "--replicas", "1"),
         *("--image", "example.com/policies:1"),
     ),

@@ -52,7 +52,6 @@ def test_what_is_not_wanted_is_not_there() -> None:
     made = objects(
         Source(argument="/policies"),
         certs="files",
-        register=False,
         network_policy=False,
         priority_class="",
     )
@@ -190,5 +189,5 @@ def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
 
 
 def test_a_server_that_asks_nothing_of_the_cluster_is_told_nothing_of_it() -> None:
-    given = serve_arguments(options(certs="files", register=False), "/policies")
+    given = serve_arguments(options(certs="files"), "/policies")
     assert not MISSING & {option.partition("=")[0] for option in given}

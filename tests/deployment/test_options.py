@@ -51,7 +51,6 @@ def test_an_app_whose_name_no_service_can_have_needs_another(app: str) -> None:
         ({"replicas": 0}, "--replicas"),
         ({"replicas": 3, "max_replicas": 2}, "--max-replicas"),
         ({"certs": "none"}, "--certs"),
-        ({"register": False}, "--no-register"),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_its_option(

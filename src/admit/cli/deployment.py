@@ -74,12 +74,6 @@ _OPTIONS = (
         help="The Secret of the certificate; NAME-tls by default.",
     ),
     click.option(
-        "--register/--no-register",
-        default=_default("register"),
-        show_default=True,
-        help="Let the pods put changed or deleted configurations right.",
-    ),
-    click.option(
         "--priority-class",
         default=_default("priority_class"),
         show_default=True,

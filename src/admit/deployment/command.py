@@ -25,17 +25,18 @@ def serve_arguments(options: DeploymentOptions, source: str) -> list[str]:
         source: the policies, as the container finds them.
     """
     arguments = ["serve", source]
-    if options.register:
-        # For the certificate's names, and for what the configurations call.
-        arguments.append(f"--service={options.namespace}/{options.name}")
-    if options.certs == "self":
-        arguments += ["--certs=self", f"--secret={options.secret_name}"]
+    if options.registers:
+        arguments += [
+            "--certs=self",
+            f"--secret={options.secret_name}",
+            # For the certificate's names, and for what the configurations call.
+            f"--service={options.namespace}/{options.name}",
+            "--register",
+        ]
     else:
         arguments += [
             f"--cert-file={CERTIFICATE_FOLDER}/tls.crt",
             f"--key-file={CERTIFICATE_FOLDER}/tls.key",
         ]
-    if options.register:
-        arguments.append("--register")
     arguments.append("--log-format=json")
     return arguments

@@ -24,8 +24,7 @@ class Alert:
 
     Args:
         name: as Prometheus shows it.
-        expression: PromQL; ``SCOPE`` stands for the release's label matchers and
-            ``LEFT`` for the seconds that have to be left on a certificate.
+        expression: PromQL; ``SCOPE`` stands for the release's label matchers.
         wait: how long it has to hold.
         severity: critical wakes somebody; warning can wait for the morning.
         summary: what is wrong, in one line.
@@ -50,9 +49,9 @@ class Alert:
 SLOW_SECONDS: Final = 1
 FAILED_SHARE: Final = 0.01
 
-# Certificates are renewed when a third of their life is left: that of the pods' own is
-# counted in days, that of others in weeks. What is left below this was not renewed.
-EXPIRY_SECONDS: Final = {"self": 4 * 3600, "files": 7 * 24 * 3600}
+# Certificates of 30 days are renewed when ten are left, those of others mostly earlier:
+# one with less than this was not renewed.
+EXPIRY_SECONDS: Final = 7 * 24 * 3600
 
 ALERTS: Final = (
     Alert(
@@ -113,7 +112,8 @@ ALERTS: Final = (
     ),
     Alert(
         "AdmitCertificateExpires",
-        "min(admit_certificate_expiry_timestamp_seconds{SCOPE}) - time() < LEFT",
+        "min(admit_certificate_expiry_timestamp_seconds{SCOPE}) - time() "
+        f"< {EXPIRY_SECONDS}",
         "5m",
         "critical",
         "The serving certificate expires soon and was not renewed.",
@@ -178,15 +178,10 @@ def service_monitor(options: DeploymentOptions) -> dict[str, Any]:
 def prometheus_rule(options: DeploymentOptions) -> dict[str, Any]:
     """Return the PrometheusRule: the alerts about this release alone."""
     scope = f'namespace="{options.namespace}", job="{options.name}"'
-    expiry = str(EXPIRY_SECONDS[options.certs])
-
-    def fill(expression: str) -> str:
-        return expression.replace("SCOPE", scope).replace("LEFT", expiry)
-
     rules = [
         {
             "alert": alert.name,
-            "expr": fill(alert.expression),
+            "expr": alert.expression.replace("SCOPE", scope),
             "for": alert.wait,
             "labels": {"severity": alert.severity},
             "annotations": {

@@ -33,9 +33,8 @@ def to_objects(
     if options.priority_class.startswith(SYSTEM):
         objects.append(workload.quota(options))
     objects.append(access.service_account(options))
-    if options.certs == "self":
+    if options.registers:
         objects += access.secret_role(options)
-    if options.register:
         objects += access.registration_role(options, configurations)
     if source.data:
         objects.append(workload.config_map(options, source))

@@ -75,8 +75,6 @@ class DeploymentOptions:
         certs: who makes the serving certificate: `self`, the pods; or `files`,
             somebody who fills the Secret.
         secret: the Secret of the certificate; `NAME-tls` if not given.
-        register: let the pods put their webhook configurations right when those were
-            changed or deleted. Needs rights on them; `self` needs it for `caBundle`.
         modes: policies' modes that are not those of the code, by policy name.
         priority_class: of the pods; empty for the cluster's default.
         network_policy: write the NetworkPolicy.
@@ -94,7 +92,6 @@ class DeploymentOptions:
     max_replicas: int = 0
     certs: Certs = "self"
     secret: str = ""
-    register: bool = True
     modes: Mapping[str, Mode] = field(default_factory=dict)
     priority_class: str = PRIORITY_CLASS
     network_policy: bool = True
@@ -132,12 +129,6 @@ class DeploymentOptions:
                 f"{self.certs!r} is none of {', '.join(get_args(Certs))}",
                 place="--certs",
             )
-        if self.certs == "self" and not self.register:
-            raise ConfigError(
-                "certificates that the pods make have to be registered by them",
-                place="--no-register",
-                hint="--certs files needs no registering",
-            )
 
     def named(self, apps: Sequence[str]) -> DeploymentOptions:
         """Return the options with the name and namespace that were not given.
@@ -158,6 +149,15 @@ class DeploymentOptions:
         name = self.name or apps[0]
         namespace = self.namespace or default_namespace(name)
         return replace(self, name=name, namespace=namespace)
+
+    @property
+    def registers(self) -> bool:
+        """Whether the pods keep their webhook configurations right.
+
+        Those who make the certificate do, for they know its authority: a configuration
+        that were put back without it would refuse everything.
+        """
+        return self.certs == "self"
 
     @property
     def secret_name(self) -> str:

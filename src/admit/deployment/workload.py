@@ -146,7 +146,7 @@ def _pod(options: DeploymentOptions, source: Source) -> dict[str, Any]:
     volumes, mounts = _volumes(options, source)
     pod: dict[str, Any] = {
         "serviceAccountName": options.name,
-        "automountServiceAccountToken": options.register,
+        "automountServiceAccountToken": options.registers,
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
