@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 import yaml
 
 from admit._tasks.dialect import dump_yaml
@@ -73,6 +75,11 @@ def applied(
         )
 
 
+def versions(cluster: ControlPlane, objects: list[dict[str, Any]]) -> list[str]:
+    stored = [cluster.client.get(manifest) for manifest in objects]
+    return [one["metadata"]["resourceVersion"] for one in stored]
+
+
 def of_server(stored: dict[str, Any]) -> dict[str, Any]:
     """Take away what only the API server knows."""
     kind = stored["kind"]
@@ -119,6 +126,35 @@ def test_what_is_applied_in_one_go_is_what_is_stored(
         for options in ((), ("--server-side", "--field-manager=gitops")):
             compared = cluster.kubectl("diff", *options, "-f", "-", input=text)
             assert (compared.returncode, compared.stdout) == (0, ""), compared
+
+
+@pytest.mark.parametrize("options", [(), ("--server-side",)])
+def test_applying_again_leaves_the_servers_authority_alone(
+    cluster: ControlPlane, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    name = f"again{len(options)}"
+    objects = printed(policies_of(tmp_path, name))
+    bundle = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()
+    with applied(cluster, objects, *options) as text:
+        own = [o for o in objects if o["kind"].endswith("WebhookConfiguration")]
+        for configuration in own:
+            webhooks = [
+                {"name": webhook["name"], "clientConfig": {"caBundle": bundle}}
+                for webhook in configuration["webhooks"]
+            ]
+            named = {"name": configuration["metadata"]["name"]}
+            cluster.client.apply(
+                {**configuration, "metadata": named, "webhooks": webhooks},
+                field_manager="admit-server",
+            )
+        before = versions(cluster, objects)
+        again = cluster.kubectl("apply", *options, "-f", "-", input=text)
+        assert again.returncode == 0, again.stderr
+        assert versions(cluster, objects) == before
+        for configuration in own:
+            for webhook in cluster.client.get(configuration)["webhooks"]:
+                assert webhook["clientConfig"]["caBundle"] == bundle
+                assert webhook["clientConfig"]["service"]["name"] == name
 
 
 def test_releases_of_one_app_do_not_meet(cluster: ControlPlane, tmp_path: Path) -> None:
