@@ -93,6 +93,19 @@ def test_modes_are_checked_here_and_hold_there(tmp_path: Path) -> None:
     assert variable["value"] == "require_app_label=warn"
 
 
+def test_cert_manager_fills_ca_bundle(tmp_path: Path) -> None:
+    release = generate(tmp_path, certs="cert-manager")
+    certificates = {
+        f"{o['metadata']['namespace']}/{o['metadata']['name']}"
+        for o in release.objects
+        if o["kind"] == "Certificate"
+    }
+    for configuration in release.configurations:
+        (named,) = configuration["metadata"]["annotations"].values()
+        assert named in certificates
+    assert release.notes == ()
+
+
 def test_policies_in_an_image_need_an_image_that_has_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no policies") as caught:
         generate(tmp_path, policies_in="image")

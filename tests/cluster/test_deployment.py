@@ -18,7 +18,7 @@ import yaml
 from admit._tasks.dialect import dump_yaml
 from admit.deployment.source import CONFIG_MAP_LIMIT_BYTES
 from admit.errors import ClusterError
-from tests.cluster.operator_kinds import DEFINITIONS
+from tests.cluster.foreign_kinds import DEFINITIONS
 from tests.commands import invoke, write
 
 if TYPE_CHECKING:
@@ -171,10 +171,13 @@ def test_releases_of_one_app_do_not_meet(cluster: ControlPlane, tmp_path: Path) 
         assert before == [of_server(cluster.client.get(manifest)) for manifest in first]
 
 
-def test_the_operator_gets_what_it_knows(cluster: ControlPlane, tmp_path: Path) -> None:
-    objects = printed(policies_of(tmp_path, "monitored"), "--monitoring")
-    own = [o for o in objects if o["apiVersion"].startswith("monitoring.")]
-    assert len(own) == len(DEFINITIONS)
+def test_operators_get_what_they_know(cluster: ControlPlane, tmp_path: Path) -> None:
+    source = policies_of(tmp_path, "foreign")
+    objects = printed(source, "--monitoring", "--certs", "cert-manager")
+    groups = {crd["spec"]["group"] for crd in DEFINITIONS}
+    own = [o for o in objects if o["apiVersion"].partition("/")[0] in groups]
+    kinds = {crd["spec"]["names"]["kind"] for crd in DEFINITIONS}
+    assert {o["kind"] for o in own} == kinds
     with applied(cluster, DEFINITIONS):
         names = [f"crd/{crd['metadata']['name']}" for crd in DEFINITIONS]
         cluster.kubectl("wait", "--for=condition=Established", *names)
@@ -336,6 +339,7 @@ def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
         ),
         ("--max-replicas", "5", "--image", "a/b@sha256:0", "--replicas", "3"),
         VARIANTS["bare"],
+        ("--certs", "cert-manager"),
         ("--name", "guard"),
         ("--namespace", "team-a", "--api-server", "10.0.0.0/28"),
         ("--name", "guard", "--namespace", "team-a"),

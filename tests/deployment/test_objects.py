@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from admit.cli.serve import command as serve_command
-from admit.deployment import DeploymentOptions, Source, serve_arguments, to_objects
+from admit.deployment import (
+    Certs,
+    DeploymentOptions,
+    Source,
+    serve_arguments,
+    to_objects,
+)
 from admit.server import ServeOptions
 
 SOURCE = Source(argument="/policies/a.py", data={"a.py": "# policies\n"})
@@ -169,6 +175,17 @@ def test_policies_in_folders_are_mounted_in_folders() -> None:
     ]
 
 
+def test_cert_manager_fills_the_secret_that_is_mounted() -> None:
+    made = to_objects(options(certs="cert-manager"), SOURCE, NAMES)
+    kinds = [o["kind"] for o in made]
+    assert not {"Role", "ClusterRole"} & {*kinds}
+    *_, certificate = [o for o in made if o["kind"] == "Certificate"]
+    (pod,) = [o["spec"]["template"]["spec"] for o in made if o["kind"] == "Deployment"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "certificate"]
+    assert volume["secret"]["secretName"] == certificate["spec"]["secretName"]
+    assert kinds.index("Certificate") < kinds.index("Deployment")
+
+
 def test_modes_hold_in_the_cluster() -> None:
     assert container(modes={"a": "warn", "b": "audit"})["env"] == [
         {"name": "ADMIT_MODES", "value": "a=warn,b=audit"}
@@ -180,7 +197,7 @@ def test_modes_hold_in_the_cluster() -> None:
 MISSING = {"--certs", "--register", "--secret", "--service"}
 
 
-@pytest.mark.parametrize("certs", ["self", "files"])
+@pytest.mark.parametrize("certs", get_args(Certs))
 def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
     command, source, *given = serve_arguments(options(certs=certs), "/policies")
     assert (command, source) == ("serve", "/policies")

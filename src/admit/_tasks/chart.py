@@ -121,7 +121,7 @@ def write_chart(
     }
     objects = (*everything.objects, *everything.configurations)
     for file, content in zip(name_files(objects), objects, strict=True):
-        name = file.replace(f".{NAME}.{NAMESPACE}", "")
+        name = file.replace(f".{NAME}.{NAMESPACE}", "").replace(f"-{NAME}", "")
         texts[f"templates/{name}"] = _write_template(content)
         if content["kind"] == "ConfigMap":
             texts |= {f"policies/{key}": t for key, t in content["data"].items()}

@@ -12,6 +12,7 @@ from admit._tasks.manifests import (
     read_ca,
     to_configurations,
 )
+from admit.certs.cert_manager import injection_annotations
 from admit.deployment import DEFAULT_IMAGE, DeploymentOptions, read_source, to_objects
 from admit.errors import ConfigError
 from admit.webhook import ServiceReference
@@ -105,6 +106,10 @@ def to_release(policies: Policies, options: ReleaseOptions) -> Release:
         ca_bundle=read_ca(options.ca_file) if options.ca_file else None,
     )
     configurations, notes = to_configurations(policies, target)
+    if deployment.certs == "cert-manager":
+        for configuration in configurations:
+            annotations = injection_annotations(deployment.service)
+            configuration["metadata"]["annotations"] = annotations
     names = [configuration["metadata"]["name"] for configuration in configurations]
     objects = to_objects(deployment, source, names)
     if deployment.certs == "files" and not target.ca_bundle:

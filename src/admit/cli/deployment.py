@@ -66,7 +66,7 @@ _OPTIONS = (
         type=click.Choice(get_args(Certs)),
         default=_default("certs"),
         show_default=True,
-        help="Who makes the certificate: the pods, or somebody who fills the Secret.",
+        help="Who makes the certificate: the pods, cert-manager, or somebody else.",
     ),
     click.option(
         "--secret",

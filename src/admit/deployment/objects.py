@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from admit.certs.cert_manager import cert_manager_objects
 from admit.deployment import access, monitoring, network, workload
 from admit.deployment.options import SYSTEM
 
@@ -36,6 +37,10 @@ def to_objects(
     if options.registers:
         objects += access.secret_role(options)
         objects += access.registration_role(options, configurations)
+    if options.certs == "cert-manager":
+        objects += cert_manager_objects(
+            options.service, options.secret_name, options.labels
+        )
     if source.data:
         objects.append(workload.config_map(options, source))
     if options.network_policy:

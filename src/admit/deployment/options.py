@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from admit._version import __version__
+from admit.certs.service import Service
 from admit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = (
     "default_namespace",
 )
 
-Certs: TypeAlias = Literal["self", "files"]
+Certs: TypeAlias = Literal["self", "cert-manager", "files"]
 
 DEFAULT_IMAGE: Final = f"admit:{__version__}"
 
@@ -72,8 +73,8 @@ class DeploymentOptions:
         replicas: pods that review.
         max_replicas: pods to which a HorizontalPodAutoscaler may scale by CPU; 0 for
             no such object.
-        certs: who makes the serving certificate: `self`, the pods; or `files`,
-            somebody who fills the Secret.
+        certs: who makes the serving certificate: `self`, the pods; `cert-manager`; or
+            `files`, somebody else who fills the Secret.
         secret: the Secret of the certificate; `NAME-tls` if not given.
         modes: policies' modes that are not those of the code, by policy name.
         priority_class: of the pods; empty for the cluster's default.
@@ -163,6 +164,11 @@ class DeploymentOptions:
     def secret_name(self) -> str:
         """The Secret of the serving certificate."""
         return self.secret or f"{self.name}-tls"
+
+    @property
+    def service(self) -> Service:
+        """The Service that the webhook configurations name."""
+        return Service(namespace=self.namespace, name=self.name)
 
     @property
     def selector(self) -> dict[str, str]:

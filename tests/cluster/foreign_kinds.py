@@ -1,8 +1,8 @@
-"""The Prometheus operator's kinds, as far as admit writes them.
+"""Kinds of the Prometheus operator and of cert-manager, as far as admit writes them.
 
-Members and patterns are those of its CustomResourceDefinitions, release 0.84
-(example/prometheus-operator-crd). What is not named here, the API server takes away, so
-that a member which the operator does not know is seen to be missing.
+Members and patterns are those of their CustomResourceDefinitions (releases 0.84 and
+1.18). What is not named here, the API server takes away, so that a member which they do
+not know is seen to be missing.
 """
 
 from __future__ import annotations
@@ -69,8 +69,29 @@ RULE = members(
 )
 
 
-def define(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    plural, group = f"{kind.lower()}s", "monitoring.coreos.com"
+ISSUER = members(ca=members("secretName", secretName=text), selfSigned=members())
+CERTIFICATE = members(
+    *("issuerRef", "secretName"),
+    commonName=text,
+    dnsNames=items(text),
+    duration=text,
+    isCA={"type": "boolean"},
+    issuerRef=members("name", group=text, kind=text, name=text),
+    privateKey=members(
+        algorithm={"type": "string", "enum": ["RSA", "ECDSA", "Ed25519"]},
+        rotationPolicy={"type": "string", "enum": ["Never", "Always"]},
+        size={"type": "integer"},
+    ),
+    renewBefore=text,
+    secretName=text,
+    usages=items(
+        {"type": "string", "enum": ["cert sign", "digital signature", "server auth"]}
+    ),
+)
+
+
+def define(group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
     schema = {"openAPIV3Schema": members("spec", spec=spec)}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
     return {
@@ -86,4 +107,9 @@ def define(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-DEFINITIONS = [define("ServiceMonitor", MONITOR), define("PrometheusRule", RULE)]
+DEFINITIONS = [
+    define("monitoring.coreos.com", "ServiceMonitor", MONITOR),
+    define("monitoring.coreos.com", "PrometheusRule", RULE),
+    define("cert-manager.io", "Issuer", ISSUER),
+    define("cert-manager.io", "Certificate", CERTIFICATE),
+]
