@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+IMAGE_STAMP := build/.image
+IMAGE_SOURCES := Dockerfile requirements/run.txt $(shell find src/admit tools/image -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format assets node-assets cluster-test image bench kinds docs lock clean
+.PHONY: help setup demo test check format assets node-assets cluster-test node-test image bench kinds docs lock clean
 
 help:  ## Show what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +27,7 @@ demo: $(STAMP)  ## The tutorial's webhook over TLS, on real reviews
 	@$(BIN)/python examples/tutorial/demo.py
 
 test: $(STAMP)  ## All tests that need no API server
-	@$(BIN)/python -m pytest -m "not cluster" $(ARGS)
+	@$(BIN)/python -m pytest -m "not cluster and not node" $(ARGS)
 
 check: $(STAMP)  ## Lint, types, layers, spelling
 	@$(BIN)/ruff check .
@@ -49,8 +51,15 @@ cluster-test: $(STAMP)  ## The tests that drive a real kube-apiserver
 	@if command -v go >/dev/null; then tools/assets/build cluster >/dev/null; fi
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
+node-test: $(STAMP) $(IMAGE_STAMP)  ## The tests on a node with containers (needs root, Linux)
+	@tools/node/run $(ARGS)
+
 image: $(STAMP)  ## The container image as build/admit-VERSION.tar, without a daemon
 	@$(BIN)/python tools/image/build.py $(ARGS)
+
+$(IMAGE_STAMP): $(IMAGE_SOURCES) | $(STAMP)
+	@$(BIN)/python tools/image/build.py
+	@touch $@
 
 bench: $(STAMP)  ## Ratios to baselines, side by side in one run
 	@$(BIN)/python bench/run.py $(ARGS)

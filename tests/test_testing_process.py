@@ -151,6 +151,30 @@ time.sleep(60)
     assert ends.read_text() == "server\nstore\n"
 
 
+def test_a_killed_program_has_no_time_to_be_polite(tmp_path: Path) -> None:
+    ends, log = tmp_path / "ends", tmp_path / "log"
+    process = Process(shell(POLITE.format(name="it", linger=0, ends=ends)), log)
+    pid = pid_in(log)
+    process.kill()
+    assert not lives(pid)
+    assert not ends.exists()
+    assert process.exit_code == -9
+    process.kill()
+
+
+def test_a_program_can_be_stopped_before_those_who_need_it(tmp_path: Path) -> None:
+    needed = Process(shell("echo runs as $$; exec sleep 60"), tmp_path / "needed")
+    needs = Process(
+        shell(STUBBORN), tmp_path / "needs", needs=needed, grace_seconds=0.1
+    )
+    pid = pid_in(tmp_path / "needed")
+    needed.stop()
+    assert not lives(pid)
+    assert needed.exit_code == 128 + 15
+    assert needs.exit_code is None
+    needs.stop()
+
+
 def test_programs_do_not_inherit_proxies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,6 +329,7 @@ def test_a_second_one_runs_beside_the_first_whatever_happens(
         check_namespaces_are_apart(cluster, other)
         check_service_accounts(other)
         check_audit_log(other)
+        check_api_server_alone(other)
         folder = other.ca_file.parent
         assert set(programs_of(folder).values()) == set(PROGRAMS)
     finally:
@@ -373,6 +374,16 @@ def check_audit_log(other: ControlPlane) -> None:
     )
     assert event["requestObject"]["kind"] == "ConfigMap"
     assert event["user"]["username"] == "admin"
+
+
+def check_api_server_alone(other: ControlPlane) -> None:
+    other.stop_api_server()
+    with pytest.raises(ClusterError, match="no answer"):
+        other.client.get(config_map("default", "only-here"))
+    url = other.url
+    other.start_api_server()
+    assert other.url == url
+    other.client.get(config_map("default", "only-here"))
 
 
 def test_a_wrong_flag_is_an_error_with_the_reason() -> None:

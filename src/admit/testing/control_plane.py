@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
@@ -18,12 +16,13 @@ from admit.errors import ClusterError, ConfigError
 from admit.testing import programs
 from admit.testing.assets import CONTROLLER_MANAGER, find_missing, get_assets
 from admit.testing.credentials import Authority
-from admit.testing.process import Process
+from admit.testing.kubectl import KUBECTL_TIMEOUT_SECONDS, run_kubectl
+from admit.testing.process import Process, wait_ready
 from admit.testing.registering import registered
 from admit.testing.users import User, issue_user
-from admit.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from admit.testing.client import Client
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 # Ready takes three seconds on an idle machine; a busy one may need ten times that.
 START_TIMEOUT_SECONDS = 60.0
 
-# kubectl waits for webhooks (30 s each) and for `kubectl wait`.
-KUBECTL_TIMEOUT_SECONDS = 120.0
+API_SERVER = "kube-apiserver"
 
 # Another program may take the port between our look and the API server's bind.
 PORT_ATTEMPTS = 5
@@ -149,6 +147,20 @@ class ControlPlane:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def stop_api_server(self) -> None:
+        """End kube-apiserver alone, at once; all else goes on, and cannot reach it."""
+        self._state.processes[API_SERVER].kill()
+
+    def start_api_server(self) -> None:
+        """Start kube-apiserver again, at the same address and with the same data.
+
+        Raises:
+            ClusterError: it is not ready in time; the message has the logs.
+        """
+        deadline = time.monotonic() + self._start_timeout_seconds
+        self._launch_api_server()
+        self._wait_ready(self._is_ready, deadline)
+
     @property
     def url(self) -> str:
         """Where the API server is: ``https://127.0.0.1:PORT``."""
@@ -201,26 +213,15 @@ class ControlPlane:
         Raises:
             ClusterError: it did not end in time.
         """
-        # A home of its own: nothing cached from another control plane.
-        places = {
-            "HOME": str(self._state.folder),
-            "KUBECONFIG": str(kubeconfig or self.kubeconfig),
-        }
-        try:
-            return subprocess.run(  # noqa: S603
-                [str(self.assets / "kubectl"), *arguments],
-                input=input,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=timeout_seconds,
-                env=os.environ | places,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ClusterError(
-                f"did not end within {timeout_seconds:g} s",
-                place=" ".join(["kubectl", *arguments]),
-            ) from error
+        return run_kubectl(
+            self.assets / "kubectl",
+            arguments,
+            kubeconfig=kubeconfig or self.kubeconfig,
+            # A home of its own: nothing cached from another control plane.
+            home=self._state.folder,
+            input=input,
+            timeout_seconds=timeout_seconds,
+        )
 
     @contextmanager
     def registered(
@@ -277,7 +278,9 @@ class ControlPlane:
         attempts = 0
         while True:
             attempts += 1
-            process = self._launch_api_server(self._pick_port())
+            self._state.url = f"https://127.0.0.1:{self._pick_port()}"
+            self._state.admin = None
+            process = self._launch_api_server()
             try:
                 return self._wait_ready(self._is_ready, deadline)
             except ClusterError:
@@ -285,16 +288,14 @@ class ControlPlane:
                     raise
                 process.stop()
 
-    def _launch_api_server(self, port: int) -> Process:
-        state = self._state
-        state.url, state.admin = f"https://127.0.0.1:{port}", None
+    def _launch_api_server(self) -> Process:
         flags = programs.api_server_flags(
-            state.folder,
-            port,
+            self._state.folder,
+            int(self.url.rpartition(":")[2]),
             service_accounts=self._controller_manager,
             audit_level=self._audit_level,
         )
-        return self._launch("kube-apiserver", flags + self._flags, needs="etcd")
+        return self._launch(API_SERVER, flags + self._flags, needs="etcd")
 
     def _pick_port(self) -> int:
         with socket.socket() as probe:
@@ -309,7 +310,7 @@ class ControlPlane:
 
     def _start_controller_manager(self, deadline: float) -> None:
         flags = programs.controller_manager_flags(self._state.folder, self.kubeconfig)
-        self._launch(CONTROLLER_MANAGER, flags, needs="kube-apiserver")
+        self._launch(CONTROLLER_MANAGER, flags, needs=API_SERVER)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         self._wait_ready(lambda: self.client.send("GET", account).code == 200, deadline)
 
@@ -332,22 +333,9 @@ class ControlPlane:
 
     def _wait_ready(self, is_ready: Callable[[], bool], deadline: float) -> None:
         """Wait until all is ready or a program has ended."""
-        processes = self._state.processes.values()
-
-        def find_ended() -> Process | None:
-            return next((p for p in processes if p.exit_code is not None), None)
-
-        try:
-            wait_until(
-                lambda: find_ended() or is_ready(),
-                what="the control plane to be ready",
-                seconds=deadline - time.monotonic(),
-            )
-        except ClusterError as error:
-            logs = "\n".join(f"{p.name}:\n{p.tail()}" for p in processes)
-            raise ClusterError(f"{error}; the ends of the logs:\n{logs}") from None
-        if ended := find_ended():
-            raise ClusterError(
-                f"{ended.name} ended with exit code {ended.exit_code}; the end of its "
-                f"log:\n{ended.tail()}"
-            )
+        wait_ready(
+            self._state.processes.values(),
+            is_ready,
+            what="the control plane",
+            seconds=deadline - time.monotonic(),
+        )

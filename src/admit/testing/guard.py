@@ -4,11 +4,12 @@ A program of its own, started with the standard library alone:
 
     python -I -S guard.py GRACE_SECONDS FOLDER COMMAND [ARGUMENT ...]
 
-It starts the command and waits. When its standard input ends it stops the command:
-SIGTERM, then SIGKILL after the grace. The process that holds the other end of that
-pipe therefore stops the command by closing it, and cannot fail to: the kernel closes
-the pipe of a process that crashes or is killed. Then it removes FOLDER ("" for none).
-A command that ends by itself leaves the folder as it is; its exit code is passed on.
+It starts the command and waits. When its standard input ends, or has a byte for it, it
+stops the command: SIGTERM, then SIGKILL after the grace. The process that holds the
+other end of that pipe therefore stops the command by closing it, and cannot fail to:
+the kernel closes the pipe of a process that crashes or is killed. Then it removes
+FOLDER ("" for none). A command that ends by itself leaves the folder as it is; its
+exit code is passed on.
 
 Why not PR_SET_PDEATHSIG: it is Linux alone, needs code between fork and exec, and
 follows the *thread* that forked, so that a control plane started in a worker thread

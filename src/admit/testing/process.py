@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from admit.errors import ClusterError
 from admit.testing import guard
+from admit.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 # From SIGTERM to SIGKILL: an API server with open watches needs two to three seconds.
 GRACE_SECONDS = 10.0
@@ -80,12 +83,26 @@ class Process:
         return self._guard.poll()
 
     def stop(self) -> None:
-        """Stop the program and wait until it is gone; may be called again."""
-        self._input.close()
+        """Stop the program and wait until it is gone; may be called again.
+
+        Whoever needs it may go on, and has to live without it.
+        """
+        if not self._input.closed:
+            # Closing alone does not do: whoever needs it holds the leash as well.
+            with suppress(BrokenPipeError):
+                os.write(self.leash, b"\0")
+            self._input.close()
         try:
             self._guard.wait(self._grace_seconds + KILL_SECONDS)
         except subprocess.TimeoutExpired:
-            # The guard hangs. Its session holds it and the program, and nothing else.
+            # The guard hangs.
+            self.kill()
+
+    def kill(self) -> None:
+        """End the program at once, as a crash would; its folder stays."""
+        self._input.close()
+        if self.exit_code is None:
+            # The guard's session holds it and the program, and nothing else.
             os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
 
@@ -97,6 +114,38 @@ class Process:
             text = file.read().decode(errors="replace")
         last = deque(text.splitlines(), maxlen=lines)
         return "\n".join(line[:TAIL_LINE_CHARACTERS] for line in last)
+
+
+def wait_ready(
+    processes: Collection[Process],
+    is_ready: Callable[[], object],
+    *,
+    what: str,
+    seconds: float,
+) -> None:
+    """Wait until something is ready, or a program that it needs has ended.
+
+    Raises:
+        ClusterError: it is not; has the ends of the logs.
+    """
+
+    def find_ended() -> Process | None:
+        return next((p for p in processes if p.exit_code is not None), None)
+
+    try:
+        wait_until(
+            lambda: find_ended() or is_ready(),
+            what=f"{what} to be ready",
+            seconds=seconds,
+        )
+    except ClusterError as error:
+        logs = "\n".join(f"{p.name}:\n{p.tail()}" for p in processes)
+        raise ClusterError(f"{error}; the ends of the logs:\n{logs}") from None
+    if ended := find_ended():
+        raise ClusterError(
+            f"{ended.name} ended with exit code {ended.exit_code}; the end of its "
+            f"log:\n{ended.tail()}"
+        )
 
 
 def _environment() -> dict[str, str]:
