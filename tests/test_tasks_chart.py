@@ -119,6 +119,20 @@ def test_no_marker_and_no_name_of_ours_is_left_in_a_chart(tmp_path: Path) -> Non
     assert copied == (tmp_path / "policies.py").read_text()
 
 
+def test_only_a_selector_that_names_the_release_is_written_by_helm(
+    tmp_path: Path,
+) -> None:
+    text = POLICIES.replace("@app.validate", '@app.validate(namespaces=["b", "a"])')
+    options = order(tmp_path)
+    (tmp_path / "policies.py").write_text(text)
+    write_chart(options, tmp_path / "chart")
+    folder = tmp_path / "chart/templates"
+    validating = (folder / "validatingwebhookconfiguration.yaml").read_text()
+    assert "values:\n      - a\n      - b\n" in validating
+    mutating = (folder / "mutatingwebhookconfiguration.yaml").read_text()
+    assert "values: {{- toYaml (list " in mutating
+
+
 def test_what_looks_like_an_action_is_text() -> None:
     content = {"a": "{{ .Values.secret }}", "b": "it's {{ x }} of NAME"}
     template = Template(content)

@@ -106,6 +106,11 @@ def test_cert_manager_fills_ca_bundle(tmp_path: Path) -> None:
     assert release.notes == ()
 
 
+def test_policies_that_kubectl_cannot_annotate_are_told(tmp_path: Path) -> None:
+    release = generate(tmp_path, POLICIES + "# " + "x" * 256 * 1024)
+    assert "kubectl apply --server-side" in release.notes[0]
+
+
 def test_policies_in_an_image_need_an_image_that_has_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no policies") as caught:
         generate(tmp_path, policies_in="image")

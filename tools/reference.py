@@ -93,7 +93,16 @@ def metrics() -> str:
 def alerts() -> str:
     return table(
         ["alert", "severity", "after", "meaning"],
-        ((f"`{a.name}`", a.severity, a.wait, a.meaning) for a in ALERTS),
+        (
+            # Without the labels that only an alert has.
+            (
+                f"`{a.name}`",
+                a.severity,
+                a.wait,
+                f"{re.sub(r': {{.*}}', '', a.summary)} {a.description}",
+            )
+            for a in ALERTS
+        ),
     )
 
 

@@ -84,6 +84,13 @@ def test_two_files_cannot_share_a_key(tmp_path: Path) -> None:
         read_source(str(tmp_path), files, in_image=False)
 
 
+def test_a_file_that_can_be_no_key_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "größe.py", "")
+    with pytest.raises(ConfigError, match="can be no key") as caught:
+        read_source(str(file), [file], in_image=False)
+    assert caught.value.place == str(file)
+
+
 def test_what_is_imported_from_elsewhere_cannot_be_mounted(tmp_path: Path) -> None:
     file = write(tmp_path / "inner" / "a.py", "")
     other = write(tmp_path / "b.py", "")

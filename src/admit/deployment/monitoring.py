@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -37,12 +36,6 @@ class Alert:
     severity: Literal["critical", "warning"]
     summary: str
     description: str
-
-    @property
-    def meaning(self) -> str:
-        """Both, for a page: without the labels that only an alert has."""
-        summary = re.sub(r": \{\{.*\}\}", "", self.summary)
-        return f"{summary} {self.description}"
 
 
 # A webhook that is slow is felt by everybody; the API server gives up after 10 s.
