@@ -80,6 +80,7 @@ def admit_command(place: Place) -> list[str]:
     """The server the way its users start it, silent on denials as the others are."""
     made = place.certificates
     command = [str(ADMIT), "serve", str(HERE / "policies.py"), "--host", "127.0.0.1"]
+    command += ["--endpoint-delay", "0"]
     command += ["--port", str(place.port), "--health-port", str(place.health_port)]
     return [*command, "--log-level", "warning", *_files(made)]
 

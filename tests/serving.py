@@ -28,6 +28,10 @@ class Served:
     log: Path
     process: subprocess.Popen[bytes]
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
 
 @contextlib.contextmanager
 def served(
@@ -45,6 +49,7 @@ def served(
         *("--cert-file", str(folder / "tls.crt")),
         *("--key-file", str(folder / "tls.key")),
         *("--host", "127.0.0.1", "--port", "0", "--health-port", "none"),
+        *("--endpoint-delay", "0"),
         *("-o", "json", *options),
     ]
     with log.open("w") as errors:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
+import signal
 import ssl
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def webhook(folder: Path) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=address, verify=trusted) as client:
             yield client
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.communicate(timeout=STOP_SECONDS)
 
 

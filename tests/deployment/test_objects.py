@@ -149,8 +149,9 @@ def test_ports_are_those_that_the_server_takes_by_default() -> None:
 
 def test_a_pod_has_time_to_answer_what_is_in_flight() -> None:
     pod = objects()["Deployment"]["spec"]["template"]["spec"]
-    drain = ServeOptions(cert_file="", key_file="").drain_seconds
-    assert pod["terminationGracePeriodSeconds"] >= drain + 5
+    server = ServeOptions(cert_file="", key_file="")
+    longest = server.endpoint_delay_seconds + server.drain_seconds
+    assert pod["terminationGracePeriodSeconds"] >= longest + 5
 
 
 def test_reviews_come_from_known_addresses_only() -> None:

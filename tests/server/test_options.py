@@ -34,6 +34,7 @@ def options(**settings: Any) -> ServeOptions:
         ("port", 65536),
         ("health_port", -1),
         ("drain_seconds", 0),
+        ("endpoint_delay_seconds", -1),
         ("idle_seconds", -1.0),
         ("header_seconds", float("nan")),
     ],

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
-from admit.server import Counts, ServeOptions, Server, Workers, catch_signals
+from admit.server import (
+    Counts,
+    ServeOptions,
+    Server,
+    Stop,
+    Workers,
+    catch_signals,
+)
 from admit.telemetry import (
     Ledger,
     Measures,
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from admit._tasks.succession import Succession
     from admit.telemetry import Lines
 
-__all__ = ("Order", "Serving", "end_threads", "load", "run", "serve")
+__all__ = ("Order", "Serving", "end", "end_threads", "load", "run", "serve")
 
 # Seconds that threads of blocking policies get to end after the last reply.
 THREADS_SECONDS: Final = 1.0
@@ -120,7 +127,7 @@ async def _serve_one(
         async with policies.at_work(server):
             started(Serving(order.options.host, server.port, server.health_port, 1))
             await stop.asked.wait()
-        await server.stop(hurry=stop.hurry)
+        await end(server, stop)
     return 0
 
 
@@ -139,6 +146,12 @@ async def _serve_workers(order: Order, started: Started) -> int:
         started(Serving(options.host, port, health_port, options.workers))
         await workers.run(stop)
     return 0
+
+
+async def end(server: Server, stop: Stop) -> None:
+    """End as the signals ask."""
+    delay = 0.0 if stop.at_once else server.options.endpoint_delay_seconds
+    await server.stop(delay_seconds=delay, hurry=stop.hurry)
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:

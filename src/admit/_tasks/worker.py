@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from admit._tasks.serve import Order, end_threads, load, run
+from admit._tasks.serve import Order, end, end_threads, load, run
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
 from admit.telemetry import (
@@ -75,7 +75,8 @@ async def _serve(
 
         async def watch_parent() -> None:
             await reader.read()  # nothing more comes: this is the end of it
-            stop.asked.set()
+            if not stop.asked.is_set():
+                stop.ask(at_once=True)
 
         await server.start()
         async with policies.at_work(server):
@@ -84,7 +85,7 @@ async def _serve(
                 asyncio.create_task(_report_on(report, changed)),
             ]
             await stop.asked.wait()
-        await server.stop(hurry=stop.hurry)
+        await end(server, stop)
         await report()
         for helper in helpers:
             helper.cancel()

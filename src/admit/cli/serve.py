@@ -77,6 +77,24 @@ def _default(name: str) -> Any:
     help="Processes that review.",
 )
 @click.option(
+    "--endpoint-delay",
+    "endpoint_delay_seconds",
+    type=click.FloatRange(0, 600),
+    default=_default("endpoint_delay_seconds"),
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to go on after SIGTERM, unready, until no new requests come.",
+)
+@click.option(
+    "--connection-age",
+    "connection_seconds",
+    type=click.FloatRange(1),
+    default=_default("connection_seconds"),
+    show_default=True,
+    metavar="SECONDS",
+    help="Age, give or take a fifth, at which a connection is closed after a reply.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["auto", "json", "text"]),
     default="auto",
@@ -105,7 +123,8 @@ def command(
     """Serve POLICIES over TLS until SIGTERM or Ctrl-C.
 
     POLICIES is a Python file, a folder of them, or module:app. Nothing is served until
-    it can be decided; on SIGTERM what is in flight is answered first.
+    it can be decided. SIGTERM ends it in steps, so that no request is lost; Ctrl-C
+    answers what is in flight and ends.
 
     \b
     Example:

@@ -176,7 +176,8 @@ def _pod(options: DeploymentOptions, source: Source) -> dict[str, Any]:
 
 def grace_seconds() -> int:
     """Return how long a pod may take to end: longer than the server itself takes."""
-    return math.ceil(SERVER.drain_seconds + GRACE_MARGIN_SECONDS)
+    seconds = SERVER.endpoint_delay_seconds + SERVER.drain_seconds
+    return math.ceil(seconds + GRACE_MARGIN_SECONDS)
 
 
 def _spread(topology: str, options: DeploymentOptions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from admit.server.counts import LEFT_BUCKETS_SECONDS, Counts
-from admit.server.drain import catch_signals
+from admit.server.drain import Stop, catch_signals
 from admit.server.health import Check
 from admit.server.options import ServeOptions
 from admit.server.serving import Server
@@ -17,6 +17,7 @@ __all__ = (
     "Report",
     "ServeOptions",
     "Server",
+    "Stop",
     "Workers",
     "catch_signals",
     "encode_line",

@@ -7,6 +7,7 @@ and a client that is no TLS client costs one line.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -16,7 +17,6 @@ from admit.errors import ConfigError
 from admit.server.protocol import Connection
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Sequence
 
     from admit.server.site import Site
@@ -87,7 +87,6 @@ class Listener:
         self._site = site
         self._sockets = tuple(sockets)
         self._find_context = find_context
-        self._opening: set[asyncio.Task[None]] = set()
         self._listening = False
 
     @property
@@ -120,36 +119,37 @@ class Listener:
             self._site.loop.add_reader(sock, self._accept, sock)
 
     def stop(self) -> None:
-        """Accept no more."""
+        """Accept no more, but those who are connected already in the kernel's eyes."""
+        listening, self._listening = self._listening, False
         for sock in self._sockets:
-            if self._listening:
+            if listening:
                 self._site.loop.remove_reader(sock)
+                while self._accept(sock):
+                    pass
             sock.close()
-        self._listening = False
-        for task in tuple(self._opening):
-            task.cancel()
 
-    def _accept(self, sock: socket.socket) -> None:
+    def _accept(self, sock: socket.socket) -> bool:
         """Accept one connection: where workers share a socket, each gets its turn."""
         site = self._site
         if (
-            len(site.connections) + len(self._opening) >= site.options.connections
+            len(site.connections) + len(site.opening) >= site.options.connections
             and not site.evict()
         ):
             self._pause(sock)
-            return
+            return False
         try:
             client, address = sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:
             site.notices.say("accept failed", error.strerror or "unknown")
             self._pause(sock)
-            return
+            return False
         client.setblocking(False)
         task = site.loop.create_task(self._open(client, f"{address[0]}:{address[1]}"))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        site.opening.add(task)
+        task.add_done_callback(site.opening.discard)
+        return True
 
     def _pause(self, sock: socket.socket) -> None:
         """Leave newcomers to the kernel for a while."""
@@ -183,6 +183,9 @@ class Listener:
                     ssl_handshake_timeout=seconds,
                     ssl_shutdown_timeout=site.options.write_seconds,
                 )
+        except asyncio.CancelledError:
+            client.close()
+            raise
         except OSError as error:  # also SSLError and TimeoutError
             client.close()
             site.counts.handshake_failures += 1

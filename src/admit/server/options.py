@@ -52,10 +52,15 @@ class ServeOptions:
             the 90 s after which Go's client closes it: the side that sends next should
             be the one to close, else a review meets a closed connection.
         write_seconds: time for a reader to take a reply.
-        connection_seconds: age at which a connection is closed after a reply; None
-            for never.
-        drain_seconds: time for reviews in flight to end after SIGTERM; less than the
-            30 s that kubelet gives a pod.
+        connection_seconds: age, give or take a fifth, at which a connection is closed
+            with a reply that says so; None for never. API servers before 1.37 ask
+            wherever they are connected, so new replicas would get nothing to do
+            (kubernetes issue 75791).
+        endpoint_delay_seconds: how long to go on after SIGTERM, unready, until nobody
+            sends new requests here: the EndpointSlice has to change, and to reach
+            every API server and node.
+        drain_seconds: time for connections to end after that. Both together are less
+            than the 30 s that kubelet gives a pod.
         reload_seconds: time between two looks at the certificate files. The kubelet
             itself takes up to a minute to bring a changed Secret.
         held_seconds: how long a handler may hold the event loop unnamed.
@@ -80,7 +85,8 @@ class ServeOptions:
     body_seconds: float = 15.0
     idle_seconds: float = 120.0
     write_seconds: float = 15.0
-    connection_seconds: float | None = None
+    connection_seconds: float | None = 300.0
+    endpoint_delay_seconds: float = 5.0
     drain_seconds: float = 20.0
     reload_seconds: float = 5.0
     held_seconds: float = 0.05
@@ -103,5 +109,10 @@ class ServeOptions:
                 raise ConfigError(f"{name} is {number}", hint="0 to 65535; 0 is free")
         for name in self.__slots__:
             value = getattr(self, name)
-            if name.endswith("_seconds") and value is not None and not value > 0:
+            if not name.endswith("_seconds") or value is None:
+                continue
+            if name == "endpoint_delay_seconds":
+                if not value >= 0:
+                    raise ConfigError(f"{name} is {value}", hint="0 or more")
+            elif not value > 0:
                 raise ConfigError(f"{name} is {value}", hint="above 0")

@@ -62,9 +62,10 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether an answer is being made, or is not yet with the client."""
+        """Whether a request is arriving, or its answer not yet with the client."""
         return (
-            self._task is not None
+            not (self._reader.is_idle or self._reader.is_closed)
+            or self._task is not None
             or bool(self._queue)
             or not self._writable
             or self._transport.get_write_buffer_size() > 0

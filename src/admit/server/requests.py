@@ -11,6 +11,7 @@ Source: RFC 9112; llhttp, which is strict by default, finds where a message ends
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import httptools
@@ -33,6 +34,9 @@ WATCHED_LENGTHS: Final = frozenset({6, 7, 14, 17})
 DISCARD_BYTES: Final = 64 * 1024
 
 NEVER: Final = float("inf")
+
+# The age at which a connection is closed, as shares of `connection_seconds`.
+AGE_SPREAD: Final = (0.8, 1.2)
 
 IDLE: Final = 0
 HEAD: Final = 1
@@ -105,7 +109,10 @@ class Reader:
         self._taker = taker
         self._now = site.time()
         age = site.options.connection_seconds
-        self._retires_at = NEVER if age is None else self._now + age
+        if age is None:
+            self._retires_at = NEVER
+        else:  # not all at once, where many were opened at once
+            self._retires_at = self._now + age * random.uniform(*AGE_SPREAD)  # noqa: S311 - no secret
         self.expires_at = self._now + site.options.idle_seconds
         self._reserved = 0  # bytes of the site's budget that this body holds
         self._start()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from admit.errors import ConfigError
 from admit.server.counts import Counts, Left
-from admit.server.drain import drain
+from admit.server.drain import PATIENCE_SECONDS, drain
 from admit.server.health import Check, HealthPort, to_health_page, to_health_pages
 from admit.server.listener import Listener, bind
 from admit.server.routes import to_route
@@ -48,6 +49,8 @@ class Server:
         sockets: bound already, instead of those the options name; the health port is
             then somebody else's.
         changed: called when readiness may have changed.
+        more_checks: what else has to be right before reviews are decided here, as
+            that the registered authority signed the certificate.
 
     Raises:
         ConfigError: an address cannot be taken (operator's fault).
@@ -61,6 +64,7 @@ class Server:
         render_metrics: Callable[[], Awaitable[bytes]] | None = None,
         sockets: Sequence[socket.socket] | None = None,
         changed: Callable[[], None] | None = None,
+        more_checks: Callable[[], Sequence[Check]] = tuple,
     ) -> None:
         self.options = options
         self.counts = Counts() if counts is None else counts
@@ -69,6 +73,7 @@ class Server:
         )
         self._render_metrics = render_metrics
         self._changed = changed or (lambda: None)
+        self._more_checks = more_checks
         self._serves_health = sockets is None and options.health_port is not None
         self._sockets = sockets
         self._endpoints: Mapping[str, Endpoint] | None = None
@@ -189,20 +194,33 @@ class Server:
                 self._certificate.detail,
             ),
             Check("port", listening or self._stopping, self._trouble),
+            *self._more_checks(),
             *([Check("shutting down", passed=False)] if self._stopping else []),
         ]
 
-    async def stop(self, *, hurry: asyncio.Event | None = None) -> bool:
+    async def stop(
+        self, *, delay_seconds: float = 0.0, hurry: asyncio.Event | None = None
+    ) -> bool:
         """Answer what is in flight and end; return whether all of it was answered.
 
+        Unready at once. Without a delay idle connections close at once too.
+
         Args:
+            delay_seconds: how long to serve as before, until no new requests come.
             hurry: when set, what is in flight is cut off.
         """
         self._stopping = True
         self._changed()
+        hurry = hurry or asyncio.Event()
+        if delay_seconds and self._listener.is_listening:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), delay_seconds)
         self._listener.stop()
         answered = await drain(
-            self._site, self.options.drain_seconds, hurry or asyncio.Event()
+            self._site,
+            self.options.drain_seconds,
+            hurry,
+            patience_seconds=PATIENCE_SECONDS if delay_seconds else 0.0,
         )
         if self._watch is not None:
             self._watch.cancel()

@@ -41,6 +41,7 @@ class Site:
     Attributes:
         refusal: why nothing can be decided yet, in words; empty when it can.
         draining: every reply says that the connection closes.
+        opening: handshakes that are being made.
         buffered_bytes: bytes of bodies that are still arriving.
     """
 
@@ -58,6 +59,7 @@ class Site:
         self.notices = Notices(log, loop.time)
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.connections: set[Connection] = set()
+        self.opening: set[asyncio.Task[None]] = set()
         self.buffered_bytes = 0
         self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -75,6 +77,8 @@ class Site:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+        for task in tuple(self.opening):
+            task.cancel()
         for connection in tuple(self.connections):
             connection.abort()
 
@@ -99,15 +103,19 @@ class Site:
                 if not transport.is_closing():
                     transport.write(data)
 
-    def drain(self) -> None:
-        """Close idle connections; the others close after their reply."""
-        self.draining = True
+    def close_idle(self) -> None:
+        """Close the connections on which nothing happens."""
         for connection in tuple(self.connections):
             connection.close_if_idle()
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is anybody who may ask something."""
+        return bool(self.connections or self.opening)
+
+    @property
     def is_busy(self) -> bool:
-        """Whether an answer is still being made, or on its way out."""
+        """Whether a request is on its way in, being decided, or on its way out."""
         return any(connection.is_busy for connection in self.connections)
 
     def evict(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -39,7 +40,8 @@ FIRST_DELAY_SECONDS: Final = 0.1
 LAST_DELAY_SECONDS: Final = 30.0
 LASTING_SECONDS: Final = 60.0
 
-# Seconds beyond drain_seconds until a worker that does not end is killed.
+# Seconds beyond endpoint_delay_seconds and drain_seconds until a worker that does not
+# end is killed.
 KILL_SECONDS: Final = 2.0
 
 
@@ -183,7 +185,10 @@ class Workers:
             sock.close()
         hurry = asyncio.ensure_future(self._pass_on(stop.hurry))
         seconds = self._options.drain_seconds + KILL_SECONDS
-        await asyncio.gather(*(worker.stop(seconds) for worker in self._workers))
+        if not stop.at_once:
+            seconds += self._options.endpoint_delay_seconds
+        number = signal.SIGINT if stop.at_once else signal.SIGTERM
+        await asyncio.gather(*(w.stop(number, seconds) for w in self._workers))
         hurry.cancel()
         if self._health is not None:
             await self._health.stop()
@@ -192,7 +197,7 @@ class Workers:
         """A second signal reaches the workers too."""
         await hurry.wait()
         for worker in self._workers:
-            worker.terminate()
+            worker.send_signal(signal.SIGTERM)
 
     def _check_life(self) -> list[Check]:
         """A worker is alive while its loop sends reports."""
@@ -256,17 +261,17 @@ class Worker:
         """Run processes here until `stop`."""
         self._runner = asyncio.get_running_loop().create_task(self._run())
 
-    def terminate(self) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Ask the process to end."""
         if self.process is not None and self.is_running:
-            self.process.terminate()
+            self.process.send_signal(number)
 
-    async def stop(self, seconds: float) -> None:
+    async def stop(self, number: signal.Signals, seconds: float) -> None:
         """Let the process end, or end it."""
         if self._runner is None:
             return
         if self.is_running:
-            self.terminate()
+            self.send_signal(number)
             await asyncio.wait((self._runner,), timeout=seconds)
         if self.process is not None and self.is_running:
             self.process.kill()
