@@ -211,6 +211,7 @@ def test_dry_run_is_in_the_request_and_its_options() -> None:
         (Wish(subresource="status"), "pods", "", "status"),
         (Wish(subresource="deployments.apps/scale"), "deployments", "apps", "scale"),
         (Wish(subresource="pods/binding"), "pods", "", "binding"),
+        (Wish(subresource="deployments/scale"), "deployments", "apps", "scale"),
     ],
 )
 def test_a_subresource_is_asked_for_by_name(
@@ -220,6 +221,27 @@ def test_a_subresource_is_asked_for_by_name(
     assert request.resource.resource == resource
     assert request.resource.group == group
     assert request.sub_resource == request.request_sub_resource == sub
+
+
+@pytest.mark.parametrize(
+    ("subresource", "version", "namespace"),
+    [
+        ("nodes/status", "v1", ""),
+        ("certificatesigningrequests/approval", "v1", ""),
+        ("resourceclaims.resource.k8s.io/status", "v1", "default"),
+        ("horizontalpodautoscalers.autoscaling/status", "v2", "default"),
+        ("crontabz.stable.example.com/scale", "v1beta2", ""),
+    ],
+)
+def test_the_resource_of_a_subresource_has_the_version_that_serves_it(
+    subresource: str, version: str, namespace: str
+) -> None:
+    crd = documents(CRD.replace("name: v1}", "name: v1beta2}"))
+    (document,) = documents(minimal("Scale", "autoscaling/v1"))
+    wish = Wish(subresource=subresource)
+    request = draft_request(document, wish, Kinds((), crd), uid="u").request
+    assert request.resource.version == version
+    assert request.namespace == namespace
 
 
 @pytest.mark.parametrize(
@@ -253,6 +275,8 @@ def test_users_have_the_groups_that_the_api_server_gives_them(
     [
         (POD, Wish(operation="UPDATE"), "needs the object as it is stored"),
         (POD, Wish(subresource="No!"), "is no subresource"),
+        (POD, Wish(subresource="podz/status"), "the resource podz is not known"),
+        (POD, Wish(subresource="pods.x.io/status"), "pods.x.io is not known"),
         (minimal("Scale", "autoscaling/v1"), Wish(), "does not say what it scales"),
         (POD + "\n", Wish(namespace="b"), ""),
         (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from admit.errors import ConfigError
-from admit.kinds import ResourceType, find_resource_type
+from admit.kinds import ResourceType, find_resource_type, find_resource_types
 from admit.review import (
     AdmissionRequest,
     GroupVersionKind,
@@ -51,9 +51,6 @@ KEPT_METADATA: Final = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
-
-# Resources outside of namespaces that have subresources of another kind.
-CLUSTER_WIDE: Final = ("namespaces", "nodes", "persistentvolumes")
 
 _OPTIONS: Final[dict[str, dict[str, Any] | None]] = {
     "CREATE": {
@@ -138,6 +135,14 @@ class Kinds:
         return find_resource_type(api_version, kind) or self._known.get(
             (api_version, kind)
         )
+
+    def find_by_plural(self, plural: str, group: str | None) -> ResourceType | None:
+        """Find a resource by its name; without a group the first that has it."""
+        own = (type_ for type_ in self._known.values() if type_.plural == plural)
+        for type_ in (*find_resource_types(plural), *own):
+            if group is None or type_.group == group:
+                return type_
+        return None
 
     def _add(self, type_: ResourceType) -> None:
         self._known[type_.api_version, type_.kind] = type_
@@ -273,9 +278,7 @@ class _Drafting:
             )
         subresource = asked["sub"] if self.wish.subresource else ""
         if asked["resource"]:
-            group = asked["group"] or ""
-            resource = GroupVersionResource(group, "v1", asked["resource"])
-            return resource, subresource, asked["resource"] not in CLUSTER_WIDE
+            return self._find_parent(asked["resource"], asked["group"], subresource)
         if self.kind.kind == "Scale":
             raise ConfigError(
                 "a Scale does not say what it scales",
@@ -289,6 +292,20 @@ class _Drafting:
         plural, _, own = type_.plural.partition("/")
         resource = GroupVersionResource(type_.group, type_.version, plural)
         return resource, own or subresource, type_.namespaced
+
+    def _find_parent(
+        self, plural: str, group: str | None, subresource: str
+    ) -> tuple[GroupVersionResource, str, bool]:
+        type_ = self.kinds.find_by_plural(plural, group)
+        if type_ is None:
+            raise ConfigError(
+                f"the resource {f'{plural}.{group}' if group else plural} is not known",
+                place="--subresource",
+                hint="put its CRD among the files, or name a built-in one, such as "
+                "deployments.apps/scale",
+            )
+        resource = GroupVersionResource(type_.group, type_.version, plural)
+        return resource, subresource, type_.namespaced
 
     def _guess(self) -> ResourceType:
         kind = self.kind
