@@ -8,7 +8,7 @@ import pytest
 
 from admit._tasks.documents import Document, read_documents
 from admit._tasks.load import load_policies
-from admit._tasks.requests import Kinds, Wish, draft_request, guess_plural, pair_up
+from admit._tasks.requests import Kinds, Wish, draft_request, guess_plural
 from admit.errors import ConfigError, ReviewError
 from tests.commands import POD, write
 from tests.reviews import review_body
@@ -323,11 +323,3 @@ def test_an_admission_review_that_is_none_has_a_path(members: dict[str, Any]) ->
     with pytest.raises(ReviewError) as caught:
         draft(json.dumps(review))
     assert caught.value.place == f"$.request.{next(iter(members))}"
-
-
-def test_new_and_old_objects_are_paired() -> None:
-    one, other = minimal("Pod", name="a"), minimal("Pod", name="b")
-    alone = pair_up(documents(one), documents(other))
-    assert alone[0]["metadata"]["name"] == "b"
-    both = pair_up(documents(one, other), documents(minimal("Node", name="a"), other))
-    assert {i: old["metadata"]["name"] for i, old in both.items()} == {1: "b"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from admit._tasks.pairs import DEFAULT_NAMESPACE
 from admit.errors import ConfigError
 from admit.kinds import ResourceType, find_resource_type, find_resource_types
 from admit.review import (
@@ -25,17 +26,15 @@ from admit.review import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from admit._tasks.documents import Document
     from admit.app import App
     from admit.review import Operation
 
-__all__ = ("Draft", "Kinds", "Wish", "draft_request", "pair_up")
+__all__ = ("Draft", "Kinds", "Wish", "draft_request")
 
 API_VERSION: Final = "admission.k8s.io/v1"
-
-DEFAULT_NAMESPACE: Final = "default"
 
 # Whom kubeadm makes the cluster's first user.
 USER: Final = "kubernetes-admin"
@@ -381,25 +380,3 @@ class _Drafting:
 
 def _raw(value: Mapping[str, Any] | None) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
-
-
-def pair_up(
-    documents: Sequence[Document], olds: Sequence[Document]
-) -> dict[int, dict[str, Any]]:
-    """Return the old object of each document, by the document's number.
-
-    The same kind, namespace and name; one of each belongs together in any case.
-    """
-    if len(documents) == 1 and len(olds) == 1:
-        return {0: copy.deepcopy(olds[0].content)}
-    stored = {_identity(old.content): old.content for old in olds}
-    found = ((i, stored.get(_identity(d.content))) for i, d in enumerate(documents))
-    return {i: copy.deepcopy(old) for i, old in found if old is not None}
-
-
-def _identity(content: Mapping[str, Any]) -> tuple[str, ...]:
-    metadata = content.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = metadata.get("namespace") or DEFAULT_NAMESPACE
-    group, _, _ = str(content["apiVersion"]).rpartition("/")
-    return group, str(content["kind"]), str(namespace), str(metadata.get("name"))

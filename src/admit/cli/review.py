@@ -61,7 +61,8 @@ OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
     "old_files",
     multiple=True,
     metavar="FILE",
-    help="For UPDATE: the objects as they are stored, paired by kind and name.",
+    help="For UPDATE: the objects as they are stored, paired by kind, "
+    "namespace and name; one that pairs with nothing is an error.",
 )
 @click.option("-n", "--namespace", default="", help="Where, for objects that say not.")
 @click.option("--subresource", default="", help="Such as status, or pods/resize.")
