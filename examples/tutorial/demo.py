@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
+import httpx2
 import trustme
 import yaml
 from rich.console import Console
@@ -85,7 +85,7 @@ def review(uid: str, object: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def webhook(folder: Path) -> Iterator[httpx.Client]:
+def webhook(folder: Path) -> Iterator[httpx2.Client]:
     """Run the server as a user does; give a client that trusts its authority."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -105,7 +105,7 @@ def webhook(folder: Path) -> Iterator[httpx.Client]:
     try:
         address = read_address(process, log)
         trusted = ssl.create_default_context(cafile=folder / "ca.pem")
-        with httpx.Client(base_url=address, verify=trusted) as client:
+        with httpx2.Client(base_url=address, verify=trusted) as client:
             yield client
     finally:
         process.send_signal(signal.SIGINT)
@@ -133,7 +133,7 @@ def to_yaml(object: dict[str, Any]) -> list[str]:
     return yaml.safe_dump(object, sort_keys=False).splitlines()
 
 
-def ask(client: httpx.Client, step: Step, uid: str) -> bool:
+def ask(client: httpx2.Client, step: Step, uid: str) -> bool:
     """Send one review, show it and its answer; tell whether it is as expected."""
     console.print(Rule(step.title, align="left"))
     show(f"POST {step.path}", "\n".join(to_yaml(step.object)), "yaml")
