@@ -194,6 +194,6 @@ def test_a_blocking_policy_that_hangs_does_not_keep_the_command(tmp_path: Path) 
     write(tmp_path / "pod.yaml", POD)
     start = time.monotonic()
     result = run("review", "policies.py", "-f", "pod.yaml", folder=tmp_path)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "policy hangs was still running at the deadline" in result.stdout
     assert time.monotonic() - start < 60  # it would be an hour

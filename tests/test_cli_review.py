@@ -311,3 +311,65 @@ def test_wrong_use_is_told_with_exit_code_2(
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("policy", "first"),
+    [
+        ("Fail", "Error from server (InternalError): error when creating"),
+        ("Ignore", "pod/web created (dry run)"),
+    ],
+)
+def test_a_policy_that_fails_ends_with_2_and_says_where(
+    folder: Path, policy: str, first: str
+) -> None:
+    text = POLICIES.replace('.com")', f'.com", failure_policy="{policy}")')
+    file = write(
+        folder / "policies.py", text.replace('raise Deny("', 'raise KeyError("')
+    )
+    line = 1 + file.read_text().splitlines().index(
+        '        raise KeyError("Pod must have an app label")'
+    )
+    options = ("-f", "pod.yaml", "-n", "raw")
+    result = invoke("review", "policies.py", *options)
+    assert result.exit_code == 2
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(first)
+    assert f"  at: {file}:{line}" in lines
+    assert "  hint: --debug shows the traceback" in lines
+    assert "Traceback" not in result.output
+    debugged = invoke("review", "policies.py", *options, "--debug")
+    assert debugged.exit_code == 2
+    assert debugged.stdout == result.stdout
+    assert "KeyError: 'Pod must have an app label'" in debugged.stderr
+
+
+def test_a_policy_that_answers_nonsense_is_told_with_its_own_hint(
+    folder: Path,
+) -> None:
+    text = POLICIES.replace("raise Deny(", "return bool(")
+    write(folder / "policies.py", text)
+    result = invoke("review", "policies.py", "-f", "pod.yaml", "-n", "raw")
+    assert result.exit_code == 2
+    assert "  hint: refuse with `raise Deny(" in result.stdout
+
+
+def test_a_policy_that_is_too_slow_has_no_traceback_to_show(folder: Path) -> None:
+    write(
+        folder / "policies.py",
+        """
+        import asyncio
+
+        from admit import App, Pod
+
+        app = App("slow", domain="example.com", timeout_seconds=1)
+
+        @app.validate
+        async def sleep(pod: Pod) -> None:
+            await asyncio.sleep(60)
+        """,
+    )
+    result = invoke("review", "policies.py", "-f", "pod.yaml")
+    assert result.exit_code == 2
+    assert f"  at: {folder / 'policies.py'}:" in result.stdout
+    assert "hint:" not in result.stdout

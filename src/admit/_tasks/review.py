@@ -86,6 +86,8 @@ class ObjectReport:
         patch: what all mutating webhooks together did, in order.
         object: as mutated; None where the operation has none.
         policies: one result for each time a policy was asked.
+        failures: calls that failed, whatever failurePolicy made of them: nobody knows
+            what these policies would have said.
         notes: what was assumed, and what the author may not expect.
     """
 
@@ -96,6 +98,7 @@ class ObjectReport:
     patch: tuple[json_patch.Operation, ...] = ()
     object: dict[str, Any] | None = None
     policies: tuple[PolicyResult, ...] = ()
+    failures: tuple[AdmitError, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -170,15 +173,20 @@ class _Refused(Exception):  # noqa: N818 - ends the chain, as the API server doe
 
 
 class _Recorded:
-    """A Reviewer that keeps what each policy said, which never goes on the wire."""
+    """A Reviewer that keeps what never goes on the wire: results, and what failed."""
 
     def __init__(self, entry: Entry, results: list[PolicyResult]) -> None:
         self._endpoint = entry.endpoint
         self._results = results
+        self.failure: AdmitError | None = None
         self.suspends = entry.endpoint.suspends
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
-        response = await self._endpoint(request)
+        try:
+            response = await self._endpoint(request)
+        except AdmitError as error:
+            self.failure = error
+            raise
         self._results += response.results
         return response
 
@@ -218,6 +226,7 @@ class _Chain:
             patch=tuple(run.patch),
             object=run.object,
             policies=tuple(run.results),
+            failures=tuple(run.failures),
             notes=(*draft.notes, *run.notes),
         )
 
@@ -262,6 +271,7 @@ class _Run:
         self.patch: list[json_patch.Operation] = []
         self.warnings: list[str] = []
         self.audit_annotations: dict[str, str] = {}
+        self.failures: list[AdmitError] = []
         self.notes: list[str] = []
 
     def note(self, text: str) -> None:
@@ -329,13 +339,17 @@ class _Run:
         """
         seconds = entry.endpoint.timeout_seconds
         now = asyncio.get_running_loop().time()
+        recorded = _Recorded(entry, self.results)
         reply = await exchange(
-            _Recorded(entry, self.results),
+            recorded,
             encode_review(self.review),
             deadline=now + read_timeout(f"{seconds}s", seconds),
         )
         if reply.status != 200:
-            self._fail(entry, msgspec.json.decode(reply.body)["message"])
+            message = msgspec.json.decode(reply.body)["message"]
+            place = entry.endpoint.handlers[0].place
+            self.failures.append(recorded.failure or AdmitError(message, place=place))
+            self._fail(entry, message)
             return None
         response = decode_response(reply.body)
         self._collect(entry, response)

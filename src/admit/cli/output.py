@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from admit.errors import AdmitError
 
-__all__ = ("clean", "show_error", "show_json", "show_note")
+__all__ = ("clean", "show_error", "show_json", "show_note", "show_place")
 
 # What a terminal would obey: a message may quote what a stranger wrote.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -38,10 +38,15 @@ def show_error(error: AdmitError) -> None:
     """Write message, place and hint to standard error."""
     label = click.style("error:", fg="red", bold=True)
     click.echo(f"{label} {clean(error.message)}", err=True)
-    for name, text in (("at", error.place), ("hint", error.hint)):
+    show_place(error.place, error.hint, err=True)
+
+
+def show_place(place: str | None, hint: str | None, *, err: bool = False) -> None:
+    """Write where something is and what to do next, below what it is."""
+    for name, text in (("at", place), ("hint", hint)):
         if text:
             first, _, rest = clean(text).partition("\n")
             line = click.style(f"  {name}:", bold=True)
-            click.echo(f"{line} {first}", err=True)
+            click.echo(f"{line} {first}", err=err)
             if rest:
-                click.echo(rest.rstrip(), err=True)
+                click.echo(rest.rstrip(), err=err)

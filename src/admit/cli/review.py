@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
@@ -17,7 +18,9 @@ from admit.cli.options import (
     output_option,
     policies_argument,
 )
-from admit.cli.output import clean, show_json
+from admit.cli.output import clean, show_json, show_place
+from admit.cli.root import DEBUG
+from admit.errors import AdmitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +35,8 @@ VERBS: Final = {
     "UPDATE": ("replaced", "replacing"),
     "DELETE": ("deleted", "deleting"),
 }
+
+TRACEBACK: Final = "--debug shows the traceback"
 
 COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -93,7 +98,8 @@ def command(
     Not offline: the API server's own defaults, and `when` conditions, which count as
     true.
 
-    Exit code 1 if an object is denied.
+    Exit code 1 if an object is denied; 2 if a policy failed, whatever its failure
+    policy makes of that: its answer is unknown.
 
     \b
     Examples:
@@ -115,8 +121,15 @@ def command(
         show_json([to_json(report) for report in reports])
     else:
         _show(reports)
+    failures = [failure for report in reports for failure in report.failures]
+    context = click.get_current_context()
+    if context.find_root().meta.get(DEBUG):
+        for failure in failures:
+            traceback.print_exception(failure)
+    if failures:
+        context.exit(AdmitError.exit_code)
     if not all(report.allowed for report in reports):
-        click.get_current_context().exit(1)
+        context.exit(1)
 
 
 def _read_wish(
@@ -163,6 +176,9 @@ def _show(reports: tuple[ObjectReport, ...]) -> None:
             click.echo(clean(_tell_success(report)))
         else:
             click.echo(clean(_tell_failure(report)))
+        for failure in report.failures:
+            traced = TRACEBACK if failure.__cause__ else None
+            show_place(failure.place, failure.hint or traced)
         for note in report.notes:
             click.echo(click.style(f"  note: {clean(note)}", dim=True))
         for line in _compare(report):

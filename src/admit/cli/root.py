@@ -1,7 +1,8 @@
 """`admit` itself: its commands, imported when they run, and how it ends.
 
-Exit codes: 0 yes, 1 the answer is no, 2 wrong use or configuration, 3 the cluster could
-not be asked; 70 a bug in admit, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 yes, 1 the answer is no, 2 wrong use or configuration, or a policy that
+fails, 3 the cluster could not be asked; 70 a bug in admit, 130 interrupted, 141 nobody
+reads the output.
 """
 
 from __future__ import annotations
@@ -145,8 +146,8 @@ def root() -> None:
     Example:
       admit review policies.py -f pod.yaml
 
-    Exit codes: 0 yes, 1 the answer is no (denied), 2 wrong use or configuration, 3 the
-    cluster could not be asked.
+    Exit codes: 0 yes, 1 the answer is no (denied), 2 wrong use or configuration, or a
+    policy that fails, 3 the cluster could not be asked.
     """  # noqa: D301 - click's mark
 
 
