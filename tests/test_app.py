@@ -207,12 +207,25 @@ def yields_text(pod: Pod) -> Iterator[str]:
     yield "no"
 
 
+def labels_with_a_set(pod: Pod) -> None:
+    pod.metadata.labels = {1, 2}  # type: ignore[assignment]
+
+
 BUGS: list[tuple[Callable[..., Any], str, str]] = [
     (raises_key_error, "policy raises_key_error failed: KeyError", "KeyError"),
     (raises_misspelt, "containers", "AttributeError"),
     (returns_false, "policy returns_false answered with a bool", "BadAnswer"),
     (yields_text, "policy yields_text answered with a str", "BadAnswer"),
 ]
+
+
+def test_a_private_class_of_admit_is_told_by_its_public_name() -> None:
+    app = App("buggy")
+    app.mutate(labels_with_a_set)
+    with pytest.raises(HandlerError) as caught:
+        decide(app, ask(pod()))
+    assert "labels_with_a_set failed: TypeError" in caught.value.message
+    assert caught.value.reason == "TypeError"
 
 
 @pytest.mark.parametrize(("function", "message", "reason"), BUGS)

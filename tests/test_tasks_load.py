@@ -61,10 +61,11 @@ def test_a_file_may_define_several_apps_and_use_its_neighbours(tmp_path: Path) -
 def test_of_a_folder_every_python_file_is_loaded(tmp_path: Path) -> None:
     write(tmp_path / "a.py", app("a", path="/a"))
     write(tmp_path / "b-c.py", app("b", path="/b"))
-    write(tmp_path / "_private.py", "raise RuntimeError\n")
-    write(tmp_path / "sub/c.py", "raise RuntimeError\n")
+    for name in ("_private.py", "test_a.py", "a_test.py", "conftest.py", "sub/c.py"):
+        write(tmp_path / name, "raise RuntimeError\n")
+    write(tmp_path / "latest.py", app("c", path="/c"))
     policies = load_policies(str(tmp_path))
-    assert [one.name for one in policies.apps] == ["a", "b"]
+    assert [one.name for one in policies.apps] == ["a", "b", "c"]
 
 
 def test_one_app_may_stretch_over_the_files_of_a_folder(tmp_path: Path) -> None:

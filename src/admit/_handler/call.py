@@ -330,7 +330,7 @@ def _to_handler_error(handler: Handler, error: Exception) -> HandlerError:
     What an exception says may quote the object: only admit's own, which never do, are
     repeated.
     """
-    name = next(c.__name__ for c in type(error).__mro__ if c.__name__[0] != "_")
+    name = next(c.__name__ for c in type(error).__mro__ if not _is_private(c))
     own = isinstance(error, AdmitError) or getattr(error, "admit_safe", False)
     detail = f"{name}: {error}" if own else name
     return HandlerError(
@@ -339,6 +339,11 @@ def _to_handler_error(handler: Handler, error: Exception) -> HandlerError:
         reason=name,
         place=_raised_at(error.__traceback__, handler),
     )
+
+
+def _is_private(cls: type) -> bool:
+    """Tell whether a policy's author cannot know a class by its name."""
+    return cls.__name__.startswith("_") or cls.__module__.startswith("admit.view.")
 
 
 def _raised_at(traceback: TracebackType | None, handler: Handler) -> str:

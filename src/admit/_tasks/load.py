@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ("Mounted", "Policies", "load_policies", "read_modes")
+
+# Files beside policies that pytest loads and nobody else should.
+TESTS: Final = ("test_*.py", "*_test.py", "conftest.py")
 
 MODES_VARIABLE: Final = "ADMIT_MODES"
 
@@ -97,7 +101,7 @@ def load_policies(source: str, *, modes: Mapping[str, Mode] | None = None) -> Po
 
     Args:
         source: the file, the folder (its ``*.py`` that do not start with ``_`` or
-            ``.``), or module and attribute.
+            ``.`` and are no `TESTS`), or module and attribute.
         modes: overrides of policies' modes by policy name.
 
     Raises:
@@ -170,12 +174,15 @@ def _find_apps(source: str) -> tuple[list[tuple[App, str]], tuple[Path, ...]]:
 def _find_in_folder(
     folder: Path, source: str
 ) -> tuple[list[tuple[App, str]], tuple[Path, ...]]:
-    files = sorted(
-        file for file in folder.glob("*.py") if not file.name.startswith(("_", "."))
-    )
+    files = sorted(file for file in folder.glob("*.py") if _is_policy_file(file.name))
     if not files:
         raise ConfigError("no Python files in the folder", place=source, hint=_EXAMPLE)
     return _collect(import_files(files), source)
+
+
+def _is_policy_file(name: str) -> bool:
+    is_test = any(fnmatchcase(name, pattern) for pattern in TESTS)
+    return not is_test and not name.startswith(("_", "."))
 
 
 def _find_by_name(source: str) -> tuple[list[tuple[App, str]], tuple[Path, ...]]:
