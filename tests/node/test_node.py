@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import pytest
 
 from admit.errors import ClusterError
@@ -73,8 +73,8 @@ def test_restricted_pods_run_and_are_reached_through_their_service(
 
     def fetch_from_the_node() -> int:
         try:
-            return httpx.get(url, trust_env=False, timeout=5.0).status_code
-        except httpx.HTTPError as error:
+            return httpx2.get(url, trust_env=False, timeout=5.0).status_code
+        except httpx2.HTTPError as error:
             raise ClusterError(str(error)) from error
 
     assert wait_until(fetch_from_a_pod, what="the Service to answer a pod") == "200"
