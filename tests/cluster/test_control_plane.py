@@ -381,9 +381,15 @@ def check_api_server_alone(other: ControlPlane) -> None:
     with pytest.raises(ClusterError, match="no answer"):
         other.client.get(config_map("default", "only-here"))
     url = other.url
-    other.start_api_server()
+    other.start_api_server("--disable-admission-plugins=NamespaceLifecycle")
     assert other.url == url
     other.client.get(config_map("default", "only-here"))
+    # Without that plugin a namespace need not exist.
+    other.client.create(config_map("nowhere", "a"))
+    other.stop_api_server()
+    other.start_api_server()
+    with pytest.raises(ClusterError, match="not found"):
+        other.client.create(config_map("nowhere", "b"))
 
 
 def test_a_wrong_flag_is_an_error_with_the_reason() -> None:

@@ -48,8 +48,8 @@ class Cluster(Protocol):
     def stop_api_server(self) -> None:
         """End the API server at once; skips where that cannot be."""
 
-    def start_api_server(self) -> None:
-        """Start it again and wait until it is ready."""
+    def start_api_server(self, *flags: str) -> None:
+        """Start it again, with more flags, and wait until it is ready."""
 
 
 class OwnCluster:
@@ -74,8 +74,8 @@ class OwnCluster:
     def stop_api_server(self) -> None:
         self.node.control_plane.stop_api_server()
 
-    def start_api_server(self) -> None:
-        self.node.control_plane.start_api_server()
+    def start_api_server(self, *flags: str) -> None:
+        self.node.control_plane.start_api_server(*flags)
 
 
 class NamedCluster:
@@ -113,7 +113,8 @@ class NamedCluster:
     def stop_api_server(self) -> None:
         pytest.skip("the API server of KUBECONFIG is not ours to stop")
 
-    start_api_server = stop_api_server
+    def start_api_server(self, *_flags: str) -> None:
+        self.stop_api_server()
 
     def close(self) -> None:
         self.client.close()

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from admit._version import __version__
 from admit.errors import ClusterError
 from admit.testing.node import Node
 from admit.testing.node.namespaces import CGROUP
 from tests.node.clusters import Cluster, NamedCluster, OwnCluster, describe
-from tests.node.pause import write_pause
+from tests.node.images import IMAGE, IMAGE_ARCHIVE, write_pause
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 HERE = Path(__file__).parent
-PROJECT = HERE.parent.parent
 
 # The pod security standard that admit's own pods meet.
 # Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
@@ -69,8 +67,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def image(cluster: Cluster) -> str:
     """The name of admit's own image, which pods can run; `make image` made it."""
-    cluster.load_image(PROJECT / f"build/admit-{__version__}.tar")
-    return f"admit:{__version__}"
+    cluster.load_image(IMAGE_ARCHIVE)
+    return IMAGE
 
 
 @pytest.fixture

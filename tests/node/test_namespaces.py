@@ -14,7 +14,7 @@ import pytest
 
 from admit.testing import get_assets
 from admit.testing.node import cgroups
-from tests.node.pause import write_pause
+from tests.node.images import write_pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,11 @@ import pytest
 from admit.errors import ClusterError
 from admit.testing import wait_until
 from tests.node import workloads
+from tests.node.images import IMAGE_ARCHIVE, retag
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.node.clusters import Cluster
 
 SERVES = f"""
@@ -120,17 +123,18 @@ def test_pods_come_back_after_a_power_cut(
     workloads.wait_available(cluster, web)
     before = {pod["metadata"]["uid"] for pod in workloads.find_pods(cluster, web)}
     cluster.restart_node()
-
-    def have_restarted() -> bool:
-        # Until the kubelet has looked, the API says what was true before.
-        pods = workloads.find_pods(cluster, web)
-        states = [state for pod in pods for state in pod["status"]["containerStatuses"]]
-        return all(state["restartCount"] and state["ready"] for state in states)
-
-    wait_until(have_restarted, what="the pods to be started again", seconds=60)
-    workloads.wait_available(cluster, web)
+    workloads.wait_restarted(cluster, web)
     after = {pod["metadata"]["uid"] for pod in workloads.find_pods(cluster, web)}
     assert after == before
+
+
+def test_an_image_may_have_another_tag(
+    cluster: Cluster, namespace: str, image: str, tmp_path: Path
+) -> None:
+    cluster.load_image(retag(IMAGE_ARCHIVE, "admit:other", tmp_path))
+    web = workloads.make_deployment("web", namespace, image="admit:other", code=SERVES)
+    cluster.client.create(web)
+    workloads.wait_available(cluster, web)
 
 
 def test_the_api_server_goes_and_comes_back_with_its_data(

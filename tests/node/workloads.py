@@ -99,3 +99,26 @@ def find_pods(cluster: Cluster, deployment: dict[str, Any]) -> list[dict[str, An
         namespace=metadata["namespace"],
         params={"labelSelector": f"app={metadata['name']}"},
     )
+
+
+def wait_restarted(
+    cluster: Cluster, deployment: dict[str, Any], *, seconds: float = 60.0
+) -> None:
+    """Wait until every container was started again since its pod was made, and is ready.
+
+    After a restart of the node the API says what was true before, until the kubelet has
+    looked.
+    """
+
+    def have_restarted() -> bool:
+        pods = find_pods(cluster, deployment)
+        states = [
+            state
+            for pod in pods
+            for state in pod["status"].get("containerStatuses", [{}])
+        ]
+        return all(state.get("restartCount") and state["ready"] for state in states)
+
+    name = deployment["metadata"]["name"]
+    wait_until(have_restarted, what=f"{name} to be started again", seconds=seconds)
+    wait_available(cluster, deployment, seconds=seconds)

@@ -151,14 +151,16 @@ class ControlPlane:
         """End kube-apiserver alone, at once; all else goes on, and cannot reach it."""
         self._state.processes[API_SERVER].kill()
 
-    def start_api_server(self) -> None:
+    def start_api_server(self, *flags: str) -> None:
         """Start kube-apiserver again, at the same address and with the same data.
+
+        ``flags`` come on top of those it has, until it is started again.
 
         Raises:
             ClusterError: it is not ready in time; the message has the logs.
         """
         deadline = time.monotonic() + self._start_timeout_seconds
-        self._launch_api_server()
+        self._launch_api_server(flags)
         self._wait_ready(self._is_ready, deadline)
 
     @property
@@ -288,14 +290,15 @@ class ControlPlane:
                     raise
                 process.stop()
 
-    def _launch_api_server(self) -> Process:
+    def _launch_api_server(self, more: Sequence[str] = ()) -> Process:
         flags = programs.api_server_flags(
             self._state.folder,
             int(self.url.rpartition(":")[2]),
             service_accounts=self._controller_manager,
             audit_level=self._audit_level,
         )
-        return self._launch(API_SERVER, flags + self._flags, needs="etcd")
+        flags += (*self._flags, *more)
+        return self._launch(API_SERVER, flags, needs="etcd")
 
     def _pick_port(self) -> int:
         with socket.socket() as probe:
