@@ -70,6 +70,9 @@ the first a letter; choose another name for the release" .Release.Name) }}
 {{- end }}
 """
 
+# The first with match conditions, and all else that the objects say, for everybody.
+KUBE_VERSION: Final = ">=1.30.0-0"
+
 _CHECKED_NAME: Final = '{{ include "admit.name" . | quote }}'
 
 _PRIORITY_CLASS: Final = "{{ .Values.priorityClassName | quote }}"
@@ -157,6 +160,7 @@ def _describe(apps: Iterable[App], options: DeploymentOptions) -> dict[str, Any]
         "type": "application",
         "version": __version__,
         "appVersion": __version__,
+        "kubeVersion": KUBE_VERSION,
     }
 
 
