@@ -373,3 +373,15 @@ def test_a_policy_that_is_too_slow_has_no_traceback_to_show(folder: Path) -> Non
     assert result.exit_code == 2
     assert f"  at: {folder / 'policies.py'}:" in result.stdout
     assert "hint:" not in result.stdout
+
+
+def test_a_misspelt_field_is_noted_with_its_place(folder: Path) -> None:
+    write(folder / "pod.yaml", POD.replace("containers", "contianers"))
+    assert (
+        '  note: pod.yaml:1: unknown field "spec.contianers", which kubectl refuses; '
+        "did you mean containers?"
+    ) in show("-f", "pod.yaml")
+    assert not any(
+        "unknown field" in line
+        for line in show("-f", "pod.yaml", "--operation", "delete")
+    )

@@ -15,7 +15,8 @@ import msgspec
 
 from admit._tasks.pairs import DEFAULT_NAMESPACE
 from admit.errors import ConfigError
-from admit.kinds import ResourceType, find_resource_type, find_resource_types
+from admit.kinds import ResourceType, find_resource_type, find_resource_types, get_kind
+from admit.kinds._index import KINDS
 from admit.review import (
     AdmissionRequest,
     GroupVersionKind,
@@ -24,6 +25,7 @@ from admit.review import (
     UserInfo,
     decode_review,
 )
+from admit.view.unknown import find_unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -263,8 +265,25 @@ class _Drafting:
             dry_run=self.wish.dry_run,
             raw_options=_raw(self._options()),
         )
+        self._note_unknown_fields()
         review = Review(API_VERSION, request)
         return Draft(document=self.document, review=review, notes=tuple(self.notes))
+
+    def _note_unknown_fields(self) -> None:
+        """Note what kubectl's strict validation refuses before any webhook is asked."""
+        api_version, name = self.document.content["apiVersion"], self.kind.kind
+        if name not in KINDS or self.wish.operation not in {"CREATE", "UPDATE"}:
+            return
+        kind = get_kind(name)
+        type_ = kind.__resource__
+        if type_ is None or type_.api_version != api_version:
+            return  # another version may have other fields
+        for path, near in find_unknown_fields(kind, self.document.content):
+            hint = f"; did you mean {near}?" if near else ""
+            self.notes.append(
+                f'{self.document.place}: unknown field "{path}", which kubectl '
+                f"refuses{hint}"
+            )
 
     def _find_resource(self) -> tuple[GroupVersionResource, str, bool]:
         """Return resource, subresource and whether it lives in a namespace."""
