@@ -323,3 +323,21 @@ def test_an_admission_review_that_is_none_has_a_path(members: dict[str, Any]) ->
     with pytest.raises(ReviewError) as caught:
         draft(json.dumps(review))
     assert caught.value.place == f"$.request.{next(iter(members))}"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            minimal("Ingress", "extensions/v1beta1"),
+            "Kubernetes serves Ingress as networking.k8s.io/v1 now, or put its CRD",
+        ),
+        (minimal("Deploymnt", "apps/v1"), "did you mean apps/v1 Deployment? Or put"),
+        (minimal("Zzz", "z.io/v1"), "in a namespace; put its CRD among the files"),
+    ],
+)
+def test_an_unknown_kind_is_told_with_the_one_that_may_be_meant(
+    text: str, says: str
+) -> None:
+    (note,) = draft(text).notes
+    assert says in note

@@ -7,6 +7,7 @@ kubectl sends (options, operations), seen through a real API server.
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -330,7 +331,8 @@ class _Drafting:
         plural = guess_plural(kind.kind)
         self.notes.append(
             f"{self.object['apiVersion']} {kind.kind} is not known here: taken as "
-            f"{plural}, in a namespace; put its CRD among the files"
+            f"{plural}, in a namespace; {_suggest(kind.kind)}put its CRD among the "
+            "files"
         )
         return ResourceType(kind.group, kind.version, kind.kind, plural)
 
@@ -395,6 +397,17 @@ class _Drafting:
             return None
         dry_run = {"dryRun": ["All"]} if self.wish.dry_run else {}
         return {"apiVersion": "meta.k8s.io/v1", **options, **dry_run}
+
+
+def _suggest(name: str) -> str:
+    """Return which built-in kind may be meant: retired here, or misspelt."""
+    (near,) = difflib.get_close_matches(name, KINDS, n=1) or ("",)
+    type_ = get_kind(near).__resource__ if near else None
+    if type_ is None:
+        return ""
+    if near == name:
+        return f"Kubernetes serves {name} as {type_.api_version} now, or "
+    return f"did you mean {type_.api_version} {near}? Or "
 
 
 def _raw(value: Mapping[str, Any] | None) -> msgspec.Raw:
