@@ -155,6 +155,28 @@ def test_a_watch_tells_what_happens(cluster: ControlPlane, namespace: str) -> No
     assert run(cluster, ask) == [(change, "one") for change in changes]
 
 
+def test_each_change_arrives_when_it_happens(
+    cluster: ControlPlane, namespace: str
+) -> None:
+    """Not when a compressed block is full."""
+
+    async def ask(at: Cluster) -> list[str]:
+        seen: list[str] = []
+        events = at.watch(CONFIG_MAPS, namespace, field_selector="metadata.name=one")
+        async with contextlib.aclosing(events) as changes:
+            async for event in changes:
+                seen.append(event.type)
+                if event.type == "BOOKMARK":  # what there was has been told
+                    await at.create(CONFIG_MAPS, config_map("one", namespace))
+                if event.type == "ADDED":
+                    await at.delete(CONFIG_MAPS, "one", namespace)
+                if event.type == "DELETED":
+                    break
+        return seen
+
+    assert run(cluster, ask) == ["BOOKMARK", "ADDED", "DELETED"]
+
+
 def test_what_the_cluster_knows(cluster: ControlPlane) -> None:
     async def ask(at: Cluster) -> None:
         found = await at.find("apps/v1", "Deployment")

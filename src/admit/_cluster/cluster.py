@@ -223,9 +223,11 @@ class Cluster:
             timeoutSeconds=str(WATCH_SECONDS),
         )
         timeout = httpx2.Timeout(WATCH_SECONDS + 30.0, connect=5.0)
+        # Compressed, an event would wait until others have filled a block.
+        headers = {"Accept-Encoding": "identity"}
         try:
             async with self._http.stream(
-                "GET", path, params=params, timeout=timeout
+                "GET", path, params=params, headers=headers, timeout=timeout
             ) as response:
                 if response.status_code != 200:
                     body = await _read(response, path)
