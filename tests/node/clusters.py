@@ -42,6 +42,9 @@ class Cluster(Protocol):
     def load_image(self, archive: Path) -> None:
         """Let pods run the images of an archive."""
 
+    def kill_container(self, container_id: str) -> None:
+        """Kill a container of a pod's status; skips where that cannot be."""
+
     def restart_node(self) -> None:
         """Cut the power of the node and switch it on; skips where that cannot be."""
 
@@ -67,6 +70,9 @@ class OwnCluster:
 
     def load_image(self, archive: Path) -> None:
         self.node.load_image(archive)
+
+    def kill_container(self, container_id: str) -> None:
+        self.node.kill_container(container_id)
 
     def restart_node(self) -> None:
         self.node.restart()
@@ -106,6 +112,9 @@ class NamedCluster:
                 "image archive, such as `kind load image-archive`"
             )
         subprocess.run([*shlex.split(command), str(archive)], check=True)
+
+    def kill_container(self, container_id: str) -> None:
+        pytest.skip(f"{container_id} is on a node that we cannot reach")
 
     def restart_node(self) -> None:
         pytest.skip("the node of KUBECONFIG is not ours to restart")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -113,6 +113,24 @@ def test_a_pod_reaches_the_api_server_with_its_token(
     log = cluster.kubectl("logs", f"--namespace={namespace}", "deployment/asks").stdout
     assert f"system:serviceaccount:{namespace}:default" in log
     assert "cannot list resource" in log
+
+
+def test_a_killed_container_is_started_again_beside_the_other(
+    cluster: Cluster, namespace: str, image: str
+) -> None:
+    web = workloads.make_deployment("web", namespace, image=image, code=SERVES)
+    cluster.client.create(web)
+    workloads.wait_available(cluster, web)
+    killed, other = workloads.find_pods(cluster, web)
+    cluster.kill_container(killed["status"]["containerStatuses"][0]["containerID"])
+
+    def count_restarts(pod: dict[str, Any]) -> int:
+        (state,) = cluster.client.get(pod)["status"]["containerStatuses"]
+        return int(state["restartCount"])
+
+    wait_until(lambda: count_restarts(killed) == 1, what="the container's next life")
+    workloads.wait_available(cluster, web)
+    assert count_restarts(other) == 0
 
 
 def test_pods_come_back_after_a_power_cut(

@@ -92,13 +92,15 @@ def wait_available(
 
 def find_pods(cluster: Cluster, deployment: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the pods of a Deployment."""
-    metadata = deployment["metadata"]
-    return cluster.client.list(
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    found = cluster.client.list(
         "v1",
         "Pod",
-        namespace=metadata["namespace"],
-        params={"labelSelector": f"app={metadata['name']}"},
+        namespace=deployment["metadata"]["namespace"],
+        params={"labelSelector": ",".join(f"{n}={v}" for n, v in labels.items())},
     )
+    # A list leaves out what all in it have.
+    return [{"apiVersion": "v1", "kind": "Pod", **pod} for pod in found]
 
 
 def wait_restarted(

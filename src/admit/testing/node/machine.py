@@ -145,22 +145,19 @@ class Node:
         Raises:
             ClusterError: containerd does not take it; says why.
         """
-        command = [
-            *(str(self._assets / "ctr"), "--namespace", CONTAINERD_NAMESPACE),
-            *("--address", str(programs.containerd_socket(self._folder))),
-            *("images", "import", str(archive)),
-        ]
-        done = subprocess.run(  # noqa: S603
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=CTR_TIMEOUT_SECONDS,
-        )
-        if done.returncode:
-            raise ClusterError(
-                done.stderr.strip(), place=f"ctr images import {archive}"
-            )
+        self._ctr("images", "import", str(archive))
+
+    def kill_container(self, container_id: str) -> None:
+        """Kill a container's first process, and with it all others, without a warning.
+
+        Args:
+            container_id: as in a pod's ``status.containerStatuses[].containerID``.
+
+        Raises:
+            ClusterError: there is none.
+        """
+        _, _, name = container_id.partition("://")
+        self._ctr("tasks", "kill", "--signal=SIGKILL", name)
 
     @property
     def logs(self) -> dict[str, Path]:
@@ -174,6 +171,21 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _ctr(self, *arguments: str) -> None:
+        command = [
+            *(str(self._assets / "ctr"), "--namespace", CONTAINERD_NAMESPACE),
+            *("--address", str(programs.containerd_socket(self._folder)), *arguments),
+        ]
+        done = subprocess.run(  # noqa: S603
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CTR_TIMEOUT_SECONDS,
+        )
+        if done.returncode:
+            raise ClusterError(done.stderr.strip(), place=f"ctr {' '.join(arguments)}")
 
     def _write_files(self) -> None:
         cni = self._folder / "cni"
