@@ -65,9 +65,14 @@ def released(
     finally:
         if way == "helm":
             run_helm(cluster, "uninstall", name, "--namespace", space)
-        text = dump_yaml(reversed(objects))
+        backwards = [o for o in reversed(objects) if o["kind"] != "Namespace"]
         gone = ("--ignore-not-found", "--wait=false")
+        text = dump_yaml(backwards)
         expect(cluster.kubectl("delete", *gone, "-f", "-", input=text))
+        # Its pods would keep a namespace for half a minute: their grace.
+        now = ("--force", "--grace-period=0", f"--namespace={space}")
+        expect(cluster.kubectl("delete", "pods", "--all", *now))
+        expect(cluster.kubectl("delete", *gone, "namespace", space))
         wait_until(
             lambda: not exists(cluster, f"/api/v1/namespaces/{space}"),
             what=f"{space} to be gone",
