@@ -121,7 +121,16 @@ def test_assets_that_cannot_be_had_are_the_operators_fault(folder: Path) -> None
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "Missing option"),
+        ((), "a certificate and its key are needed"),
+        (("--cert-file", "a"), "a certificate and its key are needed"),
+        (("--certs", "self"), "'' names no Service"),
+        (("--certs", "self", "--service", "a"), "'a' names no Service"),
+        (("--certs", "self", "--service", "a/b/c"), "names no Service"),
+        (("--certs", "self", "--key-file", "k"), "there are no such files"),
+        (
+            ("--certs", "self", "--service", "a/b", "--leaf-seconds", "1"),
+            "a leaf of 1 s is renewed without end",
+        ),
         (("--cert-file", "a", "--key-file", "b", "--health-port", "x"), "is no port"),
         (("--cert-file", "a", "--key-file", "b", "--workers", "0"), "not in the range"),
     ],

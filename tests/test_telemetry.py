@@ -303,6 +303,7 @@ def test_every_metric_has_a_name_a_unit_and_a_meaning() -> None:
             "app",
             "version",
             "result",
+            "phase",
         }
 
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,11 +21,46 @@ from admit.certs.service import Service
 from admit.certs.times import Times
 from admit.deployment.access import secret_role
 from admit.deployment.options import DeploymentOptions
+from admit.errors import ClusterError
+from tests.cluster.driving import EXAMPLES, pod, refusal
+from tests.serving import ADMIT, STOP_SECONDS, Served, manifests
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from admit.testing import ControlPlane
 
 SECRET = "hook-tls"
+POLICIES = EXAMPLES / "tutorial" / "policies.py"
+
+
+@contextlib.contextmanager
+def serving(cluster: ControlPlane, folder: Path, *options: str) -> Iterator[Served]:
+    """Run `admit serve --certs self` on a free port."""
+    command = [
+        *(*ADMIT, "serve", str(POLICIES), "--certs", "self", *options),
+        *("--host", "127.0.0.1", "--port", "0", "--health-port", "none"),
+        *("--endpoint-delay", "0", "-o", "json"),
+    ]
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    log = folder / "server.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment
+        )
+    try:
+        said = b""
+        for line in process.stdout or ():
+            said += line
+            if line.startswith(b"}"):
+                break
+        else:
+            raise AssertionError(f"the server did not start: {log.read_text()}")
+        url = f"https://127.0.0.1:{json.loads(said)['port']}"
+        yield Served(url, folder / "ca.pem", log, process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOP_SECONDS)
 
 
 @pytest.fixture
@@ -90,3 +132,60 @@ def test_the_generated_role_suffices_and_a_missing_right_is_named(
         cluster.client.create(made)
     keeper = asyncio.run(look())
     assert keeper.phase is Phase.STEADY
+
+
+def through_service(
+    configurations: list[dict[str, Any]], namespace: str, port: int
+) -> list[dict[str, Any]]:
+    """Let the API server call the Service instead of an address."""
+    for configuration in configurations:
+        for webhook in configuration["webhooks"]:
+            client = webhook["clientConfig"]
+            path = client.pop("url").partition(f":{port}")[2]
+            client["service"] = {
+                "namespace": namespace,
+                "name": "hook",
+                "path": path,
+                "port": port,
+            }
+    return configurations
+
+
+def wait_for_secret(cluster: ControlPlane, namespace: str) -> bytes:
+    """The authority, once it is there."""
+    about = {"name": SECRET, "namespace": namespace}
+    while True:
+        with contextlib.suppress(ClusterError):
+            found = cluster.client.get(
+                {"apiVersion": "v1", "kind": "Secret", "metadata": about}
+            )
+            break
+        time.sleep(0.1)
+    return base64.b64decode(found["data"]["ca.crt"])
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_api_server_trusts_a_leaf_of_the_constrained_authority(
+    cluster: ControlPlane, namespace: str, tmp_path: Path, workers: str
+) -> None:
+    """Go verifies the name constraints, and the name of the Service."""
+    cluster.client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "hook", "namespace": namespace},
+            "spec": {"type": "ExternalName", "externalName": "localhost"},
+        }
+    )
+    options = ("--service", f"{namespace}/hook", "--workers", workers)
+    with serving(cluster, tmp_path, *options) as server:
+        server.ca_file.write_bytes(wait_for_secret(cluster, namespace))
+        port = int(server.url.rpartition(":")[2])
+        configurations = through_service(manifests(POLICIES, server), namespace, port)
+        probe = pod("probe", namespace)
+        with cluster.registered(*configurations, probe=probe):
+            assert "must have an app label" in refusal(cluster, probe)
+            labelled = pod("ok", namespace, metadata={"labels": {"app": "x"}})
+            cluster.client.create(labelled)
+        log = server.log.read_text()
+    assert "PRIVATE" not in log

@@ -108,6 +108,8 @@ def test_every_metric_is_in_the_table_and_the_other_way_round(
     served: Served,
 ) -> None:
     served.measures.versions["pod-labels"] = "1a2b"
+    served.counts.authority_expiry = 1.0
+    served.counts.rotation = {"steady": 1}
     _, text = look(served.health_port, "/metrics")
     shown = {
         line.split()[2]: line.split()[3]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
+from admit._tasks.certificates import Made, certified
 from admit.server import (
     Counts,
     ServeOptions,
@@ -54,6 +55,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         source: a Python file, a folder of them, or ``module:app``.
         options: where, and within which bounds.
+        made: how the certificate is made; None for the files of the options.
         modes: policies' modes that are not those of the code, by policy name.
         log_format: json, text, or auto: text at a terminal.
         log_level: debug (allowed reviews too), info, warning or error.
@@ -61,6 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     options: ServeOptions
+    made: Made | None = None
     modes: dict[str, Mode] = {}
     log_format: LogFormat = "auto"
     log_level: str = "info"
@@ -121,13 +124,19 @@ async def _serve_one(
     async def render_metrics() -> bytes:
         return await render_alone(collect(measures, counts))
 
-    server = Server(order.options, counts=counts, render_metrics=render_metrics)
-    with catch_signals(asyncio.get_running_loop()) as stop:
-        await server.start()
-        async with policies.at_work(server):
-            started(Serving(order.options.host, server.port, server.health_port, 1))
-            await stop.asked.wait()
-        await end(server, stop)
+    async with certified(order.made, order.options, counts) as certificate:
+        server = Server(
+            certificate.options,
+            counts=counts,
+            render_metrics=render_metrics,
+            more_checks=certificate.checks,
+        )
+        with catch_signals(asyncio.get_running_loop()) as stop:
+            await server.start()
+            async with policies.at_work(server):
+                started(Serving(order.options.host, server.port, server.health_port, 1))
+                await stop.asked.wait()
+            await end(server, stop)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from admit._tasks.certificates import certified
 from admit._tasks.serve import Order, end, end_threads, load, run
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
@@ -44,11 +45,11 @@ def main(arguments: Sequence[str]) -> int:
     measures = Measures()
     try:
         policies = load(order, measures, lines)
+        run(_serve(order, policies, measures, sockets, to_parent))
     except AdmitError as error:
         with contextlib.suppress(OSError):  # it may be ending, for the same reason
             to_parent.sendall(encode_line(Failure.of(error)))
         return error.exit_code
-    run(_serve(order, policies, measures, sockets, to_parent))
     end_threads(policies.current)
     return 0
 
@@ -61,7 +62,27 @@ async def _serve(
     to_parent: socket.socket,
 ) -> int:
     counts, changed = Counts(), asyncio.Event()
-    server = Server(order.options, counts=counts, sockets=sockets, changed=changed.set)
+    async with certified(order.made, order.options, counts, changed.set) as certificate:
+        server = Server(
+            certificate.options,
+            counts=counts,
+            sockets=sockets,
+            changed=changed.set,
+            more_checks=certificate.checks,
+        )
+        await _serve_with(server, policies, measures, to_parent, changed)
+    return 0
+
+
+async def _serve_with(
+    server: Server,
+    policies: Succession,
+    measures: Measures,
+    to_parent: socket.socket,
+    changed: asyncio.Event,
+) -> None:
+    """Serve, and report to the parent."""
+    counts = server.counts
     to_parent.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=to_parent)
     with catch_signals(asyncio.get_running_loop()) as stop:
@@ -90,7 +111,6 @@ async def _serve(
         for helper in helpers:
             helper.cancel()
     writer.close()
-    return 0
 
 
 async def _report_on(

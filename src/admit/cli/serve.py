@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from admit._tasks.certificates import choose
 from admit._tasks.serve import Order, Serving, serve
+from admit.certs.times import Times
 from admit.cli.options import (
     debug_option,
     modes_option,
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 __all__ = ("command",)
 
 NO_PORT: Final = "none"
+
+# What only `choose` reads.
+CERTIFICATE_OPTIONS: Final = (
+    *("certs", "service", "secret", "leaf_seconds", "authority_seconds"),
+)
 
 
 def _read_port(
@@ -42,14 +49,50 @@ def _default(name: str) -> Any:
 @click.command("serve", short_help="Serve policies to the API server.")
 @policies_argument
 @click.option(
+    "--certs",
+    type=click.Choice(["files", "self"]),
+    default="files",
+    show_default=True,
+    help="Who makes the serving certificate: somebody who writes the files, or the "
+    "replicas themselves, from an authority that they share in a Secret.",
+)
+@click.option(
     "--cert-file",
-    required=True,
+    default="",
     metavar="FILE",
     help="The serving certificate and its intermediates, in PEM; read again when it "
     "changes.",
 )
 @click.option(
-    "--key-file", required=True, metavar="FILE", help="The certificate's key, in PEM."
+    "--key-file", default="", metavar="FILE", help="The certificate's key, in PEM."
+)
+@click.option(
+    "--service",
+    default="",
+    metavar="NAMESPACE/NAME",
+    help="The Service that API servers call: the names of a certificate made here.",
+)
+@click.option(
+    "--secret",
+    default="",
+    metavar="NAME",
+    help="The Secret of the authority, beside the Service; NAME-tls by default.",
+)
+@click.option(
+    "--leaf-seconds",
+    type=float,
+    default=Times().leaf_seconds,
+    show_default="30 days",
+    metavar="SECONDS",
+    help="Life of a certificate made here; renewed after two thirds.",
+)
+@click.option(
+    "--authority-seconds",
+    type=float,
+    default=Times().authority_seconds,
+    show_default="365 days",
+    metavar="SECONDS",
+    help="Life of the authority; at least four leaves.",
 )
 @click.option(
     "--host", default=_default("host"), help="Address; all of the machine by default."
@@ -130,9 +173,15 @@ def command(
     Example:
       admit serve policies.py --cert-file tls.crt --key-file tls.key --workers 2
     """  # noqa: D301 - click's mark
+    made = choose(
+        cert_file=options["cert_file"],
+        key_file=options["key_file"],
+        **{name: options.pop(name) for name in CERTIFICATE_OPTIONS},
+    )
     order = Order(
         source=policies,
         options=ServeOptions(**options),
+        made=made,
         modes=modes,
         log_format=log_format,
         log_level=log_level,

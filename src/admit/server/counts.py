@@ -40,6 +40,7 @@ class Counts:
     """
 
     __slots__ = (
+        "authority_expiry",
         "certificate_expiry",
         "certificate_failures",
         "connections",
@@ -48,6 +49,7 @@ class Counts:
         "in_flight",
         "left",
         "responses",
+        "rotation",
     )
 
     def __init__(self) -> None:
@@ -58,4 +60,8 @@ class Counts:
         self.in_flight = 0
         self.handshake_failures = 0
         self.certificate_expiry = 0.0
+        # Both stay as they are where others make the certificate; by phase, 1 for the
+        # one that the rotation is in.
+        self.authority_expiry = 0.0
+        self.rotation: dict[str, int] = {}
         self.certificate_failures = 0

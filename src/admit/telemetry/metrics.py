@@ -147,6 +147,21 @@ METRICS: Final = (
         "Certificates that could not be used; the one before stayed.",
     ),
     Metric(
+        "admit_authority_expiry_timestamp_seconds",
+        "gauge",
+        "When the authority that signs the serving certificate expires, in Unix time; "
+        "only with --certs self.",
+        merge="min",
+    ),
+    Metric(
+        "admit_authority_rotation",
+        "gauge",
+        "Workers by where they see the rotation of the authority: steady, introduced "
+        "(the next one waits until every caBundle has it), remembered (the old one is "
+        "still in the bundle), blocked (see the log); only with --certs self.",
+        ("phase",),
+    ),
+    Metric(
         "admit_worker_restarts_total",
         "counter",
         "Workers that ended by themselves and were started again.",
@@ -188,6 +203,8 @@ class ServerCounts(Protocol):
     handshake_failures: int
     certificate_expiry: float
     certificate_failures: int
+    authority_expiry: float
+    rotation: Any
 
 
 def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
@@ -220,6 +237,19 @@ def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
             (),
             (counts.certificate_failures,),
         ),
+        *_collect_authority(counts),
+    ]
+
+
+def _collect_authority(counts: ServerCounts) -> list[Sample]:
+    """Return nothing where there is none: 0 would be an alarm."""
+    if not counts.authority_expiry:
+        return list(_label("admit_authority_rotation", counts.rotation))
+    return [
+        Sample(
+            "admit_authority_expiry_timestamp_seconds", (), (counts.authority_expiry,)
+        ),
+        *_label("admit_authority_rotation", counts.rotation),
     ]
 
 
