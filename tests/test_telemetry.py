@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from admit import App, Deny, HandlerError, Pod, ReviewError
 from admit.server import LEFT_BUCKETS_SECONDS, Counts
+from admit.server.clients import REFUSALS
 from admit.telemetry import (
     METRICS,
     Ledger,
@@ -259,6 +260,7 @@ def test_histograms_are_cumulative_when_shown() -> None:
 def test_the_server_counts_in_the_buckets_of_the_table() -> None:
     rows = {metric.name: metric for metric in METRICS}
     assert rows["admit_deadline_left_seconds"].buckets == LEFT_BUCKETS_SECONDS
+    assert table.REFUSALS == REFUSALS
 
 
 def test_workers_add_up_and_the_dead_keep_their_counters() -> None:
@@ -304,6 +306,7 @@ def test_every_metric_has_a_name_a_unit_and_a_meaning() -> None:
             "version",
             "result",
             "phase",
+            "reason",
         }
 
 

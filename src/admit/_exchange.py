@@ -56,6 +56,8 @@ Name: TypeAlias = Literal[
     "bad request",
     "unknown path",
     "other method",
+    "no token",
+    "wrong client",
     "slow request",
     "length missing",
     "too large",
@@ -86,6 +88,12 @@ OUTCOMES: Final[dict[Name, Outcome]] = {
     ),
     "bad request": Outcome(
         400, "BadRequest", "not HTTP, not JSON, or no review that admit speaks"
+    ),
+    "no token": Outcome(
+        401, "Unauthorized", "a bearer token is asked for: none, or another, was shown"
+    ),
+    "wrong client": Outcome(
+        403, "Forbidden", "the client certificate has none of the allowed names"
     ),
     "unknown path": Outcome(404, "NotFound", "no webhook answers at this path"),
     "other method": Outcome(405, "MethodNotAllowed", "reviews come by POST"),

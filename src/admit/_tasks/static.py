@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ("write_static_manifests",)
+__all__ = ("ADMISSION_FILE", "PLUGINS", "write_static_manifests")
 
 SUFFIX: Final = ".static.k8s.io"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from admit._tasks.api_server import write_api_server_files
 from admit._tasks.chart import write_chart
 from admit._tasks.deployment import generate_release
 from admit._tasks.dialect import dump_yaml
@@ -54,6 +55,20 @@ __all__ = ("command",)
     help="Write what the API server reads from a directory, before any API is there.",
 )
 @click.option(
+    "--api-server-auth",
+    default="",
+    metavar="FOLDER",
+    help="Write what makes the API server show who it is, for --client-ca-file or "
+    "--token-file of `admit serve`.",
+)
+@click.option(
+    "--api-server-credential",
+    type=click.Choice(["certificate", "token"]),
+    default="certificate",
+    show_default=True,
+    help="What it shows.",
+)
+@click.option(
     "--kustomize",
     default="",
     metavar="FOLDER",
@@ -79,7 +94,8 @@ def command(*, policies: str, output: str, **given: Any) -> None:
     already. With --kustomize or --helm the same objects are written as a base or a
     chart. With --static nothing is printed but the files that were written: copy the
     FOLDER to every control plane node, to the same place, and start kube-apiserver with
-    --admission-control-config-file=FOLDER/admission.yaml.
+    --admission-control-config-file=FOLDER/admission.yaml. With --api-server-auth it is
+    the same, but the files say what the API server shows to these webhooks.
 
     \b
     Examples:
@@ -111,9 +127,11 @@ def command(*, policies: str, output: str, **given: Any) -> None:
 
 def _find_folder(given: dict[str, Any]) -> str:
     """Return which folder is to be written, if any."""
-    folders = [name for name in ("static", "kustomize", "helm") if given[name]]
+    names = ("static", "api_server_auth", "kustomize", "helm")
+    folders = [name for name in names if given[name]]
     if len(folders) > 1:
-        raise click.UsageError(f"--{folders[0]} and --{folders[1]} are two commands")
+        one, two = (name.replace("_", "-") for name in folders[:2])
+        raise click.UsageError(f"--{one} and --{two} are two commands")
     folder = "".join(folders)
     if folder in {"kustomize", "helm"} and (given["url"] or given["service"]):
         raise click.UsageError(
@@ -132,10 +150,21 @@ def _write_configurations(policies: str, given: dict[str, Any]) -> _Written:
         ManifestsOptions(source=policies, **{name: given[name] for name in names})
     )
     objects = report.configurations
+    if given["api_server_auth"]:
+        return _write_api_server_files(objects, given)
     if not given["static"]:
         return objects, (), report.notes
     files = write_static_manifests(objects, Path(given["static"]))
     return objects, files, report.notes
+
+
+def _write_api_server_files(
+    configurations: Sequence[dict[str, Any]], given: dict[str, Any]
+) -> _Written:
+    folder = Path(given["api_server_auth"])
+    return (), *write_api_server_files(
+        configurations, folder, given["api_server_credential"]
+    )
 
 
 def _write_release(policies: str, given: dict[str, Any]) -> _Written:
@@ -143,6 +172,8 @@ def _write_release(policies: str, given: dict[str, Any]) -> _Written:
     if given["helm"]:
         return (), *write_chart(options, Path(given["helm"]))
     release = generate_release(options)
+    if given["api_server_auth"]:
+        return _write_api_server_files(release.configurations, given)
     objects = (*release.objects, *release.configurations)
     if not given["kustomize"]:
         return objects, (), release.notes

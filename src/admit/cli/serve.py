@@ -95,6 +95,27 @@ def _default(name: str) -> Any:
     help="Life of the authority; at least four leaves.",
 )
 @click.option(
+    "--client-ca-file",
+    default="",
+    metavar="FILE",
+    help="Authorities, in PEM: only clients with a certificate of theirs may ask.",
+)
+@click.option(
+    "--client-name",
+    "client_names",
+    multiple=True,
+    metavar="NAME",
+    help="A name that such a certificate has to have: its common name, or an "
+    "alternative one. Repeat it to allow several.",
+)
+@click.option(
+    "--token-file",
+    default="",
+    metavar="FILE",
+    help="Tokens, one a line, of which a client has to show one; read again when it "
+    "changes.",
+)
+@click.option(
     "--host", default=_default("host"), help="Address; all of the machine by default."
 )
 @click.option(

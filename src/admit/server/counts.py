@@ -36,7 +36,7 @@ class Counts:
     """The numbers of one process.
 
     Shapes: `responses` by HTTP status, `left` by webhook name, `held` by policy name
-    (empty: no sync handler was running).
+    (empty: no sync handler was running), `refused` by why a client may not ask.
     """
 
     __slots__ = (
@@ -48,6 +48,7 @@ class Counts:
         "held",
         "in_flight",
         "left",
+        "refused",
         "responses",
         "rotation",
     )
@@ -56,6 +57,7 @@ class Counts:
         self.responses: defaultdict[int, int] = defaultdict(int)
         self.left: dict[str, Left] = {}
         self.held: defaultdict[str, int] = defaultdict(int)
+        self.refused: defaultdict[str, int] = defaultdict(int)
         self.connections = 0
         self.in_flight = 0
         self.handshake_failures = 0

@@ -14,6 +14,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from admit.errors import ConfigError
+from admit.server.clients import find_refusal
 from admit.server.protocol import Connection
 
 if TYPE_CHECKING:
@@ -189,10 +190,19 @@ class Listener:
         except OSError as error:  # also SSLError and TimeoutError
             client.close()
             site.counts.handshake_failures += 1
-            site.notices.say("handshake failed", _explain(error), peer=peer)
+            refusal = find_refusal(error)
+            if refusal:
+                site.clients.refuse(refusal)
+                site.notices.say(
+                    f"client refused, {refusal}", _explain(error), peer=peer
+                )
+            else:
+                site.notices.say("handshake failed", _explain(error), peer=peer)
 
 
 def _explain(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not TLS").replace("_", " ").lower()
     # The event loops abort a handshake that exceeds its time.

@@ -30,6 +30,13 @@ class ServeOptions:
     Args:
         cert_file: PEM file: the serving certificate and its intermediates.
         key_file: PEM file: the private key of the certificate.
+        client_ca_file: PEM file: authorities; clients of the review port have to show a
+            certificate that one of them signed. Empty for no such demand.
+        client_names: one of them has to be in that certificate, as its common name or
+            a subject alternative name; none for any. An authority of a cluster signs
+            for every node and user.
+        token_file: tokens, one a line; a request has to show one of them as
+            ``Authorization: Bearer``. Empty for no such demand.
         host: address of the review port; empty for every address of the machine, IPv4
             and IPv6.
         port: review port; 0 takes a free one. 8443 needs no privilege.
@@ -70,6 +77,9 @@ class ServeOptions:
 
     cert_file: str
     key_file: str
+    client_ca_file: str = ""
+    client_names: tuple[str, ...] = ()
+    token_file: str = ""
     host: str = ""
     port: int = 8443
     health_host: str = ""
@@ -103,10 +113,19 @@ class ServeOptions:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}", hint=f"at least {least}"
                 )
+        if self.client_names and not self.client_ca_file:
+            raise ConfigError(
+                "names of clients are in certificates, and none are asked for",
+                place="client_names",
+                hint="give client_ca_file too",
+            )
         for name in ("port", "health_port"):
             number = getattr(self, name)
             if number is not None and not 0 <= number <= 65535:
                 raise ConfigError(f"{name} is {number}", hint="0 to 65535; 0 is free")
+        self._check_seconds()
+
+    def _check_seconds(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
             if not name.endswith("_seconds") or value is None:

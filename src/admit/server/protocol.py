@@ -85,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(peer, tuple):
             # An IPv4 address, as a socket of both kinds writes it.
             self._peer = f"{peer[0].removeprefix('::ffff:')}:{peer[1]}"
+        certificate = transport.get_extra_info("peercert")
+        self._reader.refusal = self._site.clients.check_certificate(certificate)
         self._site.connections.add(self)
         self._site.counts.connections += 1
 

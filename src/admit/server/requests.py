@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ("NEVER", "Reader", "Request")
 
-# Lengths of the header names that are looked at: expect, upgrade, content-length,
-# transfer-encoding. Comparing a length is cheaper than lowering a name.
-WATCHED_LENGTHS: Final = frozenset({6, 7, 14, 17})
+# Lengths of the header names that are looked at: expect, upgrade, authorization,
+# content-length, transfer-encoding. Comparing a length is cheaper than lowering a name.
+WATCHED_LENGTHS: Final = frozenset({6, 7, 13, 14, 17})
 
 # Bytes of the body of a refused request that are read and thrown away; beyond, closing
 # the connection is cheaper for both sides.
@@ -77,11 +77,13 @@ class Reader:
     """What one connection has sent so far.
 
     Attributes:
+        refusal: why this client may ask nothing; None if it may.
         expires_at: until when the request may stay unfinished, or the connection idle,
             in seconds of the loop's clock.
     """
 
     __slots__ = (
+        "_authorization",
         "_barren",
         "_body",
         "_chunked",
@@ -102,6 +104,7 @@ class Reader:
         "_taker",
         "_url",
         "expires_at",
+        "refusal",
     )
 
     def __init__(self, site: Site, taker: Taker) -> None:
@@ -114,6 +117,7 @@ class Reader:
         else:  # not all at once, where many were opened at once
             self._retires_at = self._now + age * random.uniform(*AGE_SPREAD)  # noqa: S311 - no secret
         self.expires_at = self._now + site.options.idle_seconds
+        self.refusal: Reply | None = None
         self._reserved = 0  # bytes of the site's budget that this body holds
         self._start()
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -126,6 +130,7 @@ class Reader:
         self._length = -1
         self._chunked = False
         self._expects = False
+        self._authorization = b""
         self._last = False
         self._route: Route | None = None
         self._refusal: Reply | None = None
@@ -206,6 +211,8 @@ class Reader:
                     self._expects = value.lower() == b"100-continue"
                 case b"upgrade":
                     self._last = True
+                case b"authorization":
+                    self._authorization = value
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted."""
@@ -215,6 +222,10 @@ class Reader:
         self._barren = 0
         self._method = self._parser.get_method()
         self.expires_at = self._now + self._site.options.body_seconds
+        stranger = self._check_client()
+        if stranger is not None:
+            self._refuse(stranger)
+            return
         self._refusal = refusal = self._check_head()
         if refusal is None:
             if self._expects:
@@ -226,6 +237,13 @@ class Reader:
             or self._method == b"CONNECT"
         ):
             self._refuse(refusal)
+
+    def _check_client(self) -> Reply | None:
+        """Refuse who may not ask, before anything else is said."""
+        clients = self._site.clients
+        if self.refusal is not None or not clients.needs_token:
+            return self.refusal
+        return clients.check_token(self._authorization)
 
     def _check_head(self) -> Reply | None:
         site = self._site

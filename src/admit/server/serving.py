@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from admit.errors import ConfigError
+from admit.server.clients import Clients
 from admit.server.counts import Counts, Left
 from admit.server.drain import PATIENCE_SECONDS, drain
 from admit.server.health import Check, HealthPort, to_health_page, to_health_pages
@@ -69,8 +70,12 @@ class Server:
         self.options = options
         self.counts = Counts() if counts is None else counts
         self._certificate = Certificate(
-            options.cert_file, options.key_file, self.counts
+            options.cert_file,
+            options.key_file,
+            self.counts,
+            client_ca_file=options.client_ca_file,
         )
+        self._clients = Clients(options.client_names, options.token_file, self.counts)
         self._render_metrics = render_metrics
         self._changed = changed or (lambda: None)
         self._more_checks = more_checks
@@ -80,7 +85,7 @@ class Server:
         self._policies = ""
         self._stopping = False
         self._trouble = ""
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: tuple[asyncio.Task[None], ...] = ()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -96,7 +101,7 @@ class Server:
             ConfigError: an address cannot be taken (operator's fault).
         """
         options, loop = self.options, asyncio.get_running_loop()
-        self._site = Site(options, self.counts, loop)
+        self._site = Site(options, self.counts, loop, clients=self._clients)
         sockets = self._sockets or bind(options.host, options.port)
         self._listener = Listener(
             self._site, sockets, lambda: self._certificate.context
@@ -110,12 +115,18 @@ class Server:
         self._watchdog = Watchdog(loop, self.counts, options.held_seconds)
         self._watchdog.start()
         await asyncio.to_thread(self._certificate.load)
+        await asyncio.to_thread(self._clients.load)
         try:
             self._apply()
         except ConfigError:
             await self.stop()
             raise
-        self._watch = loop.create_task(self._watch_certificate())
+        self._watches = (
+            loop.create_task(self._watch_certificate()),
+            loop.create_task(
+                self._clients.watch(options.reload_seconds, self._changed)
+            ),
+        )
 
     def _open_health(self) -> HealthPort:
         pages = to_health_pages(
@@ -193,6 +204,11 @@ class Server:
                 self._certificate.context is not None,
                 self._certificate.detail,
             ),
+            *(
+                [Check("tokens", self._clients.is_ready, self._clients.detail)]
+                if self._clients.needs_token
+                else []
+            ),
             Check("port", listening or self._stopping, self._trouble),
             *self._more_checks(),
             *([Check("shutting down", passed=False)] if self._stopping else []),
@@ -222,8 +238,8 @@ class Server:
             hurry,
             patience_seconds=PATIENCE_SECONDS if delay_seconds else 0.0,
         )
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
         self._watchdog.stop()
         if self._health is not None:
             await self._health.stop()

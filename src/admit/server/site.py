@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from admit.server.clients import Clients
 from admit.server.notices import Notices
 from admit.server.replies import Heads
 from admit.server.routes import Routes
@@ -39,6 +40,7 @@ class Site:
     """One port's routes and connections.
 
     Attributes:
+        clients: who may ask; by default everybody.
         refusal: why nothing can be decided yet, in words; empty when it can.
         draining: every reply says that the connection closes.
         opening: handshakes that are being made.
@@ -46,12 +48,18 @@ class Site:
     """
 
     def __init__(
-        self, options: ServeOptions, counts: Counts, loop: asyncio.AbstractEventLoop
+        self,
+        options: ServeOptions,
+        counts: Counts,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clients: Clients | None = None,
     ) -> None:
         self.options = options
         self.counts = counts
         self.loop = loop
         self.time = loop.time
+        self.clients = clients or Clients((), "", counts)
         self.routes = Routes({})
         self.refusal = "policies are not loaded yet"
         self.draining = False

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from admit.errors import CertificateError
+from admit.server.clients import require_certificate
 from admit.server.der import find_not_after
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Pair(NamedTuple):
     not_after: datetime
 
 
-def load_pair(cert_file: str, key_file: str) -> Pair:
-    """Read a certificate and its key.
+def load_pair(cert_file: str, key_file: str, client_ca_file: str = "") -> Pair:
+    """Read a certificate and its key, and whose certificates clients have to show.
 
     Only TLS 1.2 and newer; HTTP/1.1 alone is offered, since over HTTP/2 the API server
     would keep one connection to one replica (kubernetes issue 75791).
@@ -61,8 +62,9 @@ def load_pair(cert_file: str, key_file: str) -> Pair:
         CertificateError: a file is missing, unreadable or no PEM, or they do not
             belong together (operator's fault).
     """
+    files = tuple(file for file in (cert_file, key_file, client_ca_file) if file)
     for _ in range(TRIES):
-        digest, leaf = _read(cert_file, key_file)
+        digest, (leaf, *_, last) = _read(*files)
         not_after = _get_not_after(leaf, cert_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -74,7 +76,7 @@ def load_pair(cert_file: str, key_file: str) -> Pair:
         else:
             problem = ""
         # OpenSSL reads paths only: make sure that it read what was looked at.
-        if _read(cert_file, key_file)[0] == digest:
+        if _read(*files)[0] == digest:
             break
     else:
         raise CertificateError("the files keep changing", place=cert_file)
@@ -84,13 +86,21 @@ def load_pair(cert_file: str, key_file: str) -> Pair:
             place=cert_file,
             hint=f"the key is read from {key_file}",
         )
+    if client_ca_file:
+        try:
+            require_certificate(context, last)
+        except ValueError as error:
+            raise CertificateError(
+                f"the authorities of clients cannot be used: {error}",
+                place=client_ca_file,
+            ) from error
     return Pair(context, digest, not_after)
 
 
-def _read(cert_file: str, key_file: str) -> tuple[bytes, bytes]:
-    """Return the digest of both files, and the certificate file."""
+def _read(*files: str) -> tuple[bytes, list[bytes]]:
+    """Return the digest of all files, and what is in each."""
     contents = []
-    for file in (cert_file, key_file):
+    for file in files:
         try:
             with Path(file).open("rb") as stream:
                 contents.append(stream.read(FILE_LIMIT_BYTES))
@@ -99,7 +109,7 @@ def _read(cert_file: str, key_file: str) -> tuple[bytes, bytes]:
                 error.strerror or "cannot be read", place=file
             ) from error
     joined = b"".join(hashlib.sha256(content).digest() for content in contents)
-    return joined, contents[0]
+    return joined, contents
 
 
 def _get_not_after(pem: bytes, place: str) -> datetime:
@@ -138,8 +148,15 @@ class Certificate:
         problem: why the files cannot be used now; None if they are in use.
     """
 
-    def __init__(self, cert_file: str, key_file: str, counts: Counts) -> None:
-        self._files = (cert_file, key_file)
+    def __init__(
+        self,
+        cert_file: str,
+        key_file: str,
+        counts: Counts,
+        *,
+        client_ca_file: str = "",
+    ) -> None:
+        self._files = tuple(f for f in (cert_file, key_file, client_ca_file) if f)
         self._counts = counts
         self._pair: Pair | None = None
         self._broken = b""

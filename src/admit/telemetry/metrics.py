@@ -129,6 +129,13 @@ METRICS: Final = (
         "Connections that did not become TLS connections.",
     ),
     Metric(
+        "admit_clients_refused_total",
+        "counter",
+        "Clients that may not ask, by why: no certificate, unknown authority, expired, "
+        "other certificate, name; no token, wrong token.",
+        ("reason",),
+    ),
+    Metric(
         "admit_loop_held_total",
         "counter",
         "Times that a policy held the event loop for longer than 50 ms; an empty "
@@ -187,6 +194,18 @@ _ROWS: Final = {metric.name: metric for metric in METRICS}
 LIKELY_CODES: Final = (200, 400, 404, 413, 500, 503, 504)
 
 
+# Why a client may not ask, `admit.server.clients.REFUSALS`.
+REFUSALS: Final = (
+    "no certificate",
+    "unknown authority",
+    "expired",
+    "other certificate",
+    "name",
+    "no token",
+    "wrong token",
+)
+
+
 class _Left(Protocol):
     buckets: list[int]
     total_seconds: float
@@ -198,6 +217,7 @@ class ServerCounts(Protocol):
     responses: Any
     left: Any
     held: Any
+    refused: Any
     connections: int
     in_flight: int
     handshake_failures: int
@@ -211,6 +231,7 @@ def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
     """Return what happened in this process."""
     codes = dict.fromkeys(LIKELY_CODES, 0) | dict(counts.responses)
     held = dict.fromkeys(("", *measures.policies), 0) | dict(counts.held)
+    refused = dict.fromkeys(REFUSALS, 0) | dict(counts.refused)
     left: Mapping[str, _Left] = counts.left
     return [
         *measures.collect(),
@@ -227,6 +248,7 @@ def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
         Sample("admit_connections", (), (counts.connections,)),
         Sample("admit_reviews_waiting", (), (counts.in_flight,)),
         Sample("admit_handshake_failures_total", (), (counts.handshake_failures,)),
+        *_label("admit_clients_refused_total", refused),
         Sample(
             "admit_certificate_expiry_timestamp_seconds",
             (),
