@@ -96,14 +96,14 @@ def deciding(
             Reloader(str(policies), look_seconds=LOOK_SECONDS),
             served.measures,
             served.lines,
-            tell=told.append,
-            **options,
         )
         stop = asyncio.Event()
         begun = threading.Event()
 
         async def work() -> None:
-            async with succession.at_work(served.server):
+            async with succession.at_work(
+                served.server, **{"tell": told.append} | options
+            ):
                 begun.set()
                 await stop.wait()
 
@@ -356,6 +356,25 @@ def test_files_that_change_while_they_are_loaded_are_loaded_again(
     write(tmp_path / "policies.py", swap + saying("x"))
     with pytest.raises(ConfigError, match="keep changing"):
         reloader.load()
+
+
+def test_looking_survives_what_nobody_expected(
+    authority: Authority, tmp_path: Path
+) -> None:
+    told: list[Any] = []
+
+    def tell(event: Any) -> None:
+        told.append(event)
+        if len(told) == 1:
+            raise ValueError
+
+    with deciding(authority, tmp_path, saying("one"), tell=tell) as running:
+        mount(running.folder, {"policies.py": saying("two")})
+        wait_for(lambda: len(told) == 2)
+        assert "ValueError inside admit" in told[1].message
+        mount(running.folder, {"policies.py": saying("three")})
+        wait_for(lambda: len(told) == 3)
+        assert running.says() == "three [say]"
 
 
 def test_what_is_broken_in_an_unusual_way_is_a_policy_error(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from admit._handler import Running
 from admit._tasks.events import Broken, Reloaded
-from admit.errors import AdmitError
+from admit.errors import AdmitError, PolicyError
 from admit.telemetry import logged, measured
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ class Succession:
         reloader: loads the policies; the first ones at once.
         measures: counts what they decide.
         lines: tells what they decide.
-        follow: brings the registration after them; without it somebody else does.
-        tell: is told when policies are replaced, or are not.
 
     Raises:
         PolicyError, ConfigError: there is nothing to begin with.
@@ -64,15 +62,12 @@ class Succession:
         reloader: Reloader,
         measures: Measures,
         lines: Lines,
-        *,
-        follow: Follow | None = None,
-        tell: Tell = lambda _: None,
     ) -> None:
         self._reloader = reloader
         self._measures = measures
         self._lines = lines
-        self._follow = follow
-        self._tell = tell
+        self._follow: Follow | None = None
+        self._tell: Tell = _tell_nobody
         self._known: dict[str, Known] = {}
         self._following: asyncio.Task[None] | None = None
         self._settling: asyncio.TimerHandle | None = None
@@ -80,9 +75,23 @@ class Succession:
         self.current = reloader.load()
 
     @contextlib.asynccontextmanager
-    async def at_work(self, server: Server) -> AsyncIterator[None]:
-        """Decide for a server, and look for changes until the block ends."""
-        self._server = server
+    async def at_work(
+        self,
+        server: Server,
+        *,
+        follow: Follow | None = None,
+        tell: Tell | None = None,
+    ) -> AsyncIterator[None]:
+        """Decide for a server, and look for changes until the block ends.
+
+        Args:
+            server: gets the endpoints.
+            follow: brings the registration after the policies; without it somebody
+                else does.
+            tell: is told when policies are replaced, or are not; must not block.
+        """
+        self._server, self._follow = server, follow
+        self._tell = tell or _tell_nobody
         self._lines.attach(asyncio.get_running_loop())
         self._use(self.current)
         settle()
@@ -100,6 +109,8 @@ class Succession:
                 self._replace(await self._reloader.wait())
             except AdmitError as error:
                 self._keep(error)
+            except Exception as error:  # noqa: BLE001 - the rim: the next change counts
+                self._keep(PolicyError(f"{type(error).__name__} inside admit"))
 
     def _replace(self, policies: Policies) -> None:
         before, self.current = self.current, policies
@@ -274,6 +285,10 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def _tell_nobody(_: Reloaded | Broken) -> None:
+    """Do nothing: what happens is logged in any case."""
 
 
 def _show(policies: Policies) -> str:
