@@ -17,6 +17,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from admit.certs.memory import MemoryFile
 from admit.errors import CertificateError
 from admit.server import Counts
 from admit.server.der import find_not_after
@@ -142,6 +143,35 @@ def test_a_certificate_is_swapped_under_load(
             thread.join()
         assert not wrong
         assert served.log.getvalue().count("certificate replaced") == 3
+
+
+def test_a_swapped_link_is_seen_at_once(mounted: Mounted, authority: Authority) -> None:
+    mounted.write("first")
+    with serving(authority, files=mounted.files, reload_seconds=3600.0) as served:
+        mounted.write("second")
+        wait_for(lambda: shown_name(served) == "second")
+        mounted.write("third")
+        wait_for(lambda: shown_name(served) == "third")
+
+
+def test_a_pair_in_memory_is_replaced_under_an_open_connection(
+    authority: Authority,
+) -> None:
+    file = MemoryFile()
+    with (
+        serving(authority, files=(file.path, file.path)) as served,
+        contextlib.ExitStack() as stack,
+    ):
+        assert not served.server.is_ready
+        for number, name in enumerate(("one", "two", "three")):
+            certificate, key = map(Path, authority.issue(name))
+            file.replace(certificate.read_bytes() + key.read_bytes())
+            if not number:
+                wait_for(lambda: served.server.is_ready)
+                client = stack.enter_context(connected(served))
+            wait_for(lambda name=name: shown_name(served) == name)  # type: ignore[misc]
+            assert client.ask().status == 200
+    file.close()
 
 
 def test_a_broken_pair_changes_nothing_and_is_told(

@@ -4,13 +4,15 @@ A new pair is used by the next handshake; open connections keep what they have. 
 that cannot be used changes nothing: the old one stays, and log, readiness page and
 metric say so.
 
-The files are compared by content, because the kubelet swaps a symbolic link above them
-and neither their names nor, always, their times change.
+The folders are watched, and the files read every few seconds too: a watch misses what
+happens further up. They are compared by content, because the kubelet swaps a symbolic
+link above them and neither their names nor, always, their times change.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import ssl
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from admit.errors import CertificateError
 from admit.server.clients import require_certificate
 from admit.server.der import find_not_after
+from admit.server.touched import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,9 @@ log: Final = logging.getLogger("admit.server")
 
 # Bytes of a PEM file that are read: a chain of a dozen certificates has 30 KiB.
 FILE_LIMIT_BYTES: Final = 1024 * 1024
+
+# Seconds between something happening to the files and a look at them.
+SETTLE_SECONDS: Final = 0.1
 
 # How often a pair is read again when it changes while it is being read.
 TRIES: Final = 3
@@ -217,8 +223,19 @@ class Certificate:
         )
 
     async def watch(self, seconds: float, changed: Callable[[], None]) -> None:
-        """Look at the files for ever, and say when another pair is in use."""
-        while True:
-            await asyncio.sleep(seconds)
-            if await asyncio.to_thread(self.load):
-                changed()
+        """Look at the files for ever, and say when another pair is in use.
+
+        At once when something happens in their folders, and now and then whatever a
+        watch has missed.
+        """
+        folders = {str(Path(file).parent) for file in self._files}
+        with watching(folders) as touched:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await touched.wait()
+                        # Certificate and key may be written one after the other.
+                        await asyncio.sleep(SETTLE_SECONDS)
+                touched.clear()
+                if await asyncio.to_thread(self.load):
+                    changed()
