@@ -25,6 +25,7 @@ from admit._exchange import OUTCOMES
 from admit._handler import Options
 from admit.deployment.monitoring import ALERTS
 from admit.doctor import CATALOGUE
+from admit.doctor.live.causes import CAUSES
 from admit.server import ServeOptions
 from admit.telemetry.metrics import METRICS
 
@@ -116,6 +117,13 @@ def findings() -> str:
     )
 
 
+def causes() -> str:
+    return table(
+        ["id", "severity", "what is wrong", "what to type"],
+        ((f"`{c.id}`", c.severity, c.cause, c.remedy) for c in CAUSES.values()),
+    )
+
+
 def names() -> str:
     rows = []
     for name in sorted(vars(admit)["__all__"]):
@@ -170,6 +178,7 @@ TABLES = {
     "errors": error_classes,
     "metrics": metrics,
     "alerts": alerts,
+    "causes": causes,
     "findings": findings,
     "names": names,
     "layers": layers,

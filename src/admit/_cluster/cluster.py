@@ -235,7 +235,7 @@ class Cluster:
                 async for line in _lines(response):
                     yield _to_event(line, f"GET {path}")
         except httpx2.HTTPError as error:
-            raise _unreachable(error, f"GET {path}") from error
+            raise self._unreachable(error, f"GET {path}") from error
 
     async def find(self, api_version: str, kind: str) -> Resource | None:
         """Return the resource of a kind, None if the cluster has no such kind.
@@ -320,7 +320,7 @@ class Cluster:
                 ) as response:
                     body = await _read(response, path)
             except httpx2.HTTPError as error:
-                raise _unreachable(error, f"{method} {path}") from error
+                raise self._unreachable(error, f"{method} {path}") from error
             if response.is_success:
                 return body
             pause = response.headers.get("retry-after", "")
@@ -329,6 +329,14 @@ class Cluster:
             seconds = float(pause) if pause.isdecimal() else 1.0
             await asyncio.sleep(min(seconds, PAUSE_SECONDS))
         return _Refusal(response.status_code, body)
+
+    def _unreachable(self, error: Exception, place: str) -> UnreachableError:
+        return UnreachableError(
+            f"no answer from {self.server}: {str(error) or type(error).__name__}",
+            place=place,
+            hint="is the API server up, and is this the right context? "
+            "kubectl get --raw /readyz",
+        )
 
 
 class _Refusal(NamedTuple):
@@ -387,12 +395,3 @@ def _decode(body: bytes) -> Any:
         return json.loads(body)
     except ValueError:
         return body.decode(errors="replace")
-
-
-def _unreachable(error: Exception, place: str) -> UnreachableError:
-    return UnreachableError(
-        f"no answer: {str(error) or type(error).__name__}",
-        place=place,
-        hint="is the API server up, and is this the right context? kubectl get --raw "
-        "/readyz",
-    )

@@ -26,7 +26,7 @@ __all__ = ("main", "root")
 # In the order in which a newcomer meets them.
 COMMANDS: Final = (
     *("review", "dev", "serve", "manifests", "lint"),
-    *("backup", "failopen", "disable", "restore", "rescue"),
+    *("doctor", "backup", "failopen", "disable", "restore", "rescue"),
     *("kinds", "assets"),
 )
 

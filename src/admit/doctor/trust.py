@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from admit.doctor.context import Context
     from admit.doctor.findings import Entry, Finding
 
-__all__ = ("check_trust", "read_certificates")
+__all__ = ("check_trust", "names_of", "read_certificates", "server_name")
 
 # Time to issue another authority and have it in use everywhere.
 SOON: Final = dt.timedelta(days=30)
@@ -107,7 +107,7 @@ def _check_dates(
         yield entry.find("ca-expires-soon", f"it expires on {date}", *at)
 
 
-def _server_name(client: dict[str, Any]) -> str:
+def server_name(client: dict[str, Any]) -> str:
     """Return the name that the API server asks the certificate for."""
     service = client.get("service")
     if service:
@@ -122,7 +122,7 @@ def _server_name(client: dict[str, Any]) -> str:
 def _check_host(entry: Entry, client: dict[str, Any]) -> Iterator[Finding]:
     if "service" in client or entry.configuration.static:
         return
-    name = _server_name(client)
+    name = server_name(client)
     try:
         local = ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -140,8 +140,8 @@ def _check_serving(
         yield "the serving certificate holds no certificate in PEM"
         return
     leaf = chain[0]
-    name = _server_name(entry.webhook.client_config)
-    names = _names_of(leaf)
+    name = server_name(entry.webhook.client_config)
+    names = names_of(leaf)
     if not any(_covers(known, name) for known in names):
         yield f"it is for {', '.join(names) or 'no name'}, not for {name}"
     if not leaf.not_valid_before_utc <= context.now < leaf.not_valid_after_utc:
@@ -153,7 +153,7 @@ def _check_serving(
         yield f"no certificate in caBundle has signed it ({_issuer(leaf)} has)"
 
 
-def _names_of(leaf: x509.Certificate) -> list[str]:
+def names_of(leaf: x509.Certificate) -> list[str]:
     """Go reads the subject alternative names, and never the common name."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)

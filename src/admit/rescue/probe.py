@@ -7,6 +7,7 @@ about each webhook that must have seen it. A denial is an answer: the webhook is
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from admit._cluster import Cluster
+    from admit.webhook import StoredWebhook
 
 __all__ = ("Probed", "probe")
 
@@ -39,12 +41,14 @@ class Probed:
         webhook: the entry's name.
         outcome: ``not asked`` where no harmless object is seen by it.
         reason: the API server's own words.
+        seconds: that the whole request took, all its webhooks and more.
     """
 
     configuration: str
     webhook: str
     outcome: Outcome
     reason: str = ""
+    seconds: float = 0.0
 
 
 def _object(kind: str, **content: Any) -> dict[str, Any]:
@@ -92,34 +96,43 @@ async def probe(
             waiting.append((name, read_webhook(entry)))
     for resource, content in _PROBES:
         seen = [
-            (name, webhook.name)
+            (name, webhook)
             for name, webhook in waiting
-            if answer(webhook, _attributes(resource)).verdict == "matched"
+            if answer(webhook, _attributes(resource)).can_be_called
             and found[name, webhook.name].outcome == "not asked"
         ]
         if not seen:
             continue
+        began = time.monotonic()
         reason = await _create(cluster, resource, content)
+        seconds = time.monotonic() - began
         mutating = {hook for kind, hook in found if kind.startswith("Mutating")}
-        for name, webhook_name in seen:
-            outcome = _judge(name, webhook_name, reason, mutating)
+        for name, webhook in seen:
+            outcome = _judge(name, webhook, reason, mutating)
             if outcome != "not asked":
-                found[name, webhook_name] = Probed(name, webhook_name, outcome, reason)
+                probed = Probed(name, webhook.name, outcome, reason, seconds)
+                found[name, webhook.name] = probed
     return tuple(found.values())
 
 
-def _judge(name: str, webhook: str, reason: str, mutating: set[str]) -> Outcome:
+def _judge(
+    name: str, webhook: StoredWebhook, reason: str, mutating: set[str]
+) -> Outcome:
     """Where something else refused, the later webhooks were not asked.
 
-    All mutating ones are asked before any that validates.
+    All mutating ones are asked before any that validates. One with match conditions
+    may not have been asked although nothing failed.
     """
     failed, denied = _FAILED.search(reason), _DENIED.search(reason)
-    if failed is not None and failed[1] == webhook:
+    if failed is not None and failed[1] == webhook.name:
         return "fails"
-    refused = failed or denied
-    if not reason or (denied is not None and denied[1] == webhook):
+    if any(f"'{c.expression}' resulted" in reason for c in webhook.match_conditions):
+        return "fails"
+    if denied is not None and denied[1] == webhook.name:
         return "answers"
-    if refused and name.startswith("Mutating") and refused[1] not in mutating:
+    refused = failed or denied
+    earlier = refused and name.startswith("Mutating") and refused[1] not in mutating
+    if (not reason or earlier) and not webhook.match_conditions:
         return "answers"
     return "not asked"
 
