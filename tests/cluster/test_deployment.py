@@ -340,6 +340,7 @@ def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
         ("--max-replicas", "5", "--image", "a/b@sha256:0", "--replicas", "3"),
         VARIANTS["bare"],
         ("--certs", "cert-manager"),
+        ("--client-ca-file", "CA", "--client-name", "api"),
         ("--name", "guard"),
         ("--namespace", "team-a", "--api-server", "10.0.0.0/28"),
         ("--name", "guard", "--namespace", "team-a"),
@@ -353,6 +354,8 @@ def test_a_base_and_a_chart_make_the_same_objects(
     # Kustomize alone does not take control characters.
     (tmp_path / "torture.py").write_text(NASTY["f.py"].replace("\x7f", ""))
     source.write_text(source.read_text() + "\nimport torture  # noqa\n")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    options = tuple(o.replace("CA", str(tmp_path / "ca.pem")) for o in options)
     objects = printed(source, *options)
     expected = by_name(objects)
     invoke("manifests", source, *options, "--kustomize", tmp_path / "base")

@@ -94,6 +94,12 @@ FIRING: dict[str, list[tuple[str, str, str]]] = {
     "AdmitCertificateIsUnusable": [
         ("admit_certificate_reload_failures_total", "", "0+1x60"),
     ],
+    "AdmitRotationIsBlocked": [
+        ("admit_authority_rotation", 'phase="blocked"', "1x60"),
+    ],
+    "AdmitClientsAreRefused": [
+        ("admit_clients_refused_total", 'reason="name"', "0+60x60"),
+    ],
     "AdmitPoliciesAreStale": [("admit_policies_stale", "", "1x60")],
     "AdmitLoopIsHeld": [("admit_loop_held_total", 'policy="p"', "0+5x60")],
     "AdmitWorkersEnd": [("admit_worker_restarts_total", "", "0+1x60")],

@@ -195,12 +195,13 @@ def test_modes_hold_in_the_cluster() -> None:
 
 
 # Options that the pods' command has and `admit serve` does not know yet.
-MISSING = {"--certs", "--register", "--secret", "--service"}
+MISSING = {"--register"}
 
 
 @pytest.mark.parametrize("certs", get_args(Certs))
 def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
-    command, source, *given = serve_arguments(options(certs=certs), "/policies")
+    given_options = options(certs=certs, client_ca="PEM", client_names=("a", "b"))
+    command, source, *given = serve_arguments(given_options, "/policies")
     assert (command, source) == ("serve", "/policies")
     known = {name for parameter in serve_command.params for name in parameter.opts}
     assert {option.partition("=")[0] for option in given} <= known | MISSING
@@ -208,4 +209,22 @@ def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
 
 def test_a_server_that_asks_nothing_of_the_cluster_is_told_nothing_of_it() -> None:
     given = serve_arguments(options(certs="files"), "/policies")
-    assert not MISSING & {option.partition("=")[0] for option in given}
+    named = {option.partition("=")[0] for option in given}
+    assert not named & {"--certs", "--register", "--secret", "--service"}
+
+
+def test_authorities_of_clients_are_mounted_where_they_are_read() -> None:
+    made = to_objects(options(client_ca="PEM", client_names=("api",)), SOURCE, NAMES)
+    policies, clients = [o for o in made if o["kind"] == "ConfigMap"]
+    assert policies["data"] == SOURCE.data
+    (deployment,) = [o for o in made if o["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "clients"]
+    (mount,) = [
+        m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "clients"
+    ]
+    assert volume["configMap"]["name"] == clients["metadata"]["name"]
+    (file,) = clients["data"]
+    arguments = pod["containers"][0]["args"]
+    assert f"--client-ca-file={mount['mountPath']}/{file}" in arguments
+    assert "--client-name=api" in arguments

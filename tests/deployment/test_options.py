@@ -46,6 +46,7 @@ def test_an_app_whose_name_no_service_can_have_needs_another(app: str) -> None:
         ({"priority_class": "High"}, "--priority-class"),
         ({"api_servers": ("10.0.0.1/8",)}, "--api-server"),
         ({"api_servers": ("fd00::/8", "here")}, "--api-server"),
+        ({"client_names": ("api",)}, "--client-name"),
         ({"image": ""}, "--image"),
         ({"image": "a b"}, "--image"),
         ({"replicas": 0}, "--replicas"),

@@ -16,6 +16,7 @@ from admit._tasks.templating import Template, find_members
 from admit._tasks.values import read_values, write_schema, write_values
 from admit._version import __version__
 from admit.deployment import PRIORITY_CLASS, SYSTEM
+from admit.deployment.workload import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,7 +127,7 @@ def write_chart(
     for file, content in zip(name_files(objects), objects, strict=True):
         name = file.replace(f".{NAME}.{NAMESPACE}", "").replace(f"-{NAME}", "")
         texts[f"templates/{name}"] = _write_template(content)
-        if content["kind"] == "ConfigMap":
+        if content["metadata"]["name"].endswith(POLICIES):
             texts |= {f"policies/{key}": t for key, t in content["data"].items()}
     return write_folder(folder, texts), everything.notes
 
@@ -245,6 +246,8 @@ def _open_quota(template: Template, content: dict[str, Any]) -> None:
 
 def _open_config_map(template: Template, content: dict[str, Any]) -> None:
     """Leave the policies in files of the chart: these, whatever else lies there."""
+    if not content["metadata"]["name"].endswith(POLICIES):
+        return
     keys = ",".join(sorted(content["data"]))
     action = f'{{{{- (.Files.Glob "policies/{{{keys}}}").AsConfig | nindent 2 }}}}'
     template.line(content, "data", action)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from admit._tasks.deployment import PoliciesIn, ReleaseOptions
+from admit._tasks.manifests import read_ca
 from admit.deployment import Certs, DeploymentOptions
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 def _default(name: str) -> Any:
     return DeploymentOptions.__dataclass_fields__[name].default
+
+
+def _read_client_ca(
+    _ctx: click.Context, _parameter: click.Parameter, value: str
+) -> str:
+    return read_ca(value).decode() if value else ""
 
 
 def _read_labels(
@@ -72,6 +79,21 @@ _OPTIONS = (
         "--secret",
         default="",
         help="The Secret of the certificate; NAME-tls by default.",
+    ),
+    click.option(
+        "--client-ca-file",
+        "client_ca",
+        default="",
+        metavar="FILE",
+        callback=_read_client_ca,
+        help="Authorities, in PEM: only clients with a certificate of theirs may ask.",
+    ),
+    click.option(
+        "--client-name",
+        "client_names",
+        multiple=True,
+        metavar="NAME",
+        help="A name that such a certificate has to have. May be repeated.",
     ),
     click.option(
         "--priority-class",

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from admit.deployment.options import DeploymentOptions
 
-__all__ = ("CERTIFICATE_FOLDER", "serve_arguments")
+__all__ = ("CERTIFICATE_FOLDER", "CLIENTS_FILE", "CLIENTS_FOLDER", "serve_arguments")
 
 # Where the Secret of a certificate that somebody else makes is mounted; its keys are
 # those of the type kubernetes.io/tls.
 CERTIFICATE_FOLDER: Final = "/certificate"
+
+# Where the authorities of clients are.
+CLIENTS_FOLDER: Final = "/clients"
+CLIENTS_FILE: Final = "ca.pem"
 
 
 def serve_arguments(options: DeploymentOptions, source: str) -> list[str]:
@@ -38,5 +42,8 @@ def serve_arguments(options: DeploymentOptions, source: str) -> list[str]:
             f"--cert-file={CERTIFICATE_FOLDER}/tls.crt",
             f"--key-file={CERTIFICATE_FOLDER}/tls.key",
         ]
+    if options.client_ca:
+        arguments.append(f"--client-ca-file={CLIENTS_FOLDER}/{CLIENTS_FILE}")
+    arguments += [f"--client-name={name}" for name in options.client_names]
     arguments.append("--log-format=json")
     return arguments

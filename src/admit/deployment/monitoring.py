@@ -121,6 +121,24 @@ ALERTS: Final = (
         "The logs say what is wrong with it.",
     ),
     Alert(
+        "AdmitRotationIsBlocked",
+        'max(admit_authority_rotation{SCOPE, phase="blocked"}) > 0',
+        "30m",
+        "warning",
+        "The authority of the pods' certificates cannot be looked after.",
+        "What is served stays valid for days. /readyz and the logs say what is wrong "
+        "with its Secret.",
+    ),
+    Alert(
+        "AdmitClientsAreRefused",
+        "sum by (reason) (rate(admit_clients_refused_total{SCOPE}[5m])) > 0.1",
+        "10m",
+        "warning",
+        "Clients that may not ask try again and again: {{ $labels.reason }}.",
+        "It may be the API server, whose credential is wrong: then failurePolicy "
+        "decides. Or it is somebody else.",
+    ),
+    Alert(
         "AdmitPoliciesAreStale",
         "admit_policies_stale{SCOPE} > 0",
         "5m",

@@ -43,6 +43,8 @@ def to_objects(
         )
     if source.data:
         objects.append(workload.config_map(options, source))
+    if options.client_ca:
+        objects.append(workload.clients_config_map(options))
     if options.network_policy:
         objects.append(network.network_policy(options))
     objects += [

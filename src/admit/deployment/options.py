@@ -76,6 +76,9 @@ class DeploymentOptions:
         certs: who makes the serving certificate: `self`, the pods; `cert-manager`; or
             `files`, somebody else who fills the Secret.
         secret: the Secret of the certificate; `NAME-tls` if not given.
+        client_ca: certificates in PEM: only clients with one that these signed may ask;
+            empty for all.
+        client_names: of which such a client has to have one.
         modes: policies' modes that are not those of the code, by policy name.
         priority_class: of the pods; empty for the cluster's default.
         network_policy: write the NetworkPolicy.
@@ -93,6 +96,8 @@ class DeploymentOptions:
     max_replicas: int = 0
     certs: Certs = "self"
     secret: str = ""
+    client_ca: str = ""
+    client_names: tuple[str, ...] = ()
     modes: Mapping[str, Mode] = field(default_factory=dict)
     priority_class: str = PRIORITY_CLASS
     network_policy: bool = True
@@ -124,6 +129,12 @@ class DeploymentOptions:
             raise ConfigError(
                 f"{self.max_replicas} is less than the {self.replicas} of --replicas",
                 place="--max-replicas",
+            )
+        if self.client_names and not self.client_ca:
+            raise ConfigError(
+                "a client's name proves nothing without an authority",
+                place="--client-name",
+                hint="give --client-ca-file too",
             )
         if self.certs not in get_args(Certs):
             raise ConfigError(

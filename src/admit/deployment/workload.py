@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from admit.deployment.command import CERTIFICATE_FOLDER, serve_arguments
+from admit.deployment.command import (
+    CERTIFICATE_FOLDER,
+    CLIENTS_FILE,
+    CLIENTS_FOLDER,
+    serve_arguments,
+)
 from admit.deployment.network import HEALTH, REVIEWS
 from admit.deployment.source import FOLDER
 from admit.server import ServeOptions
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "autoscaler",
+    "clients_config_map",
     "config_map",
     "deployment",
     "disruption_budget",
@@ -42,8 +48,21 @@ GRACE_MARGIN_SECONDS: Final = 10.0
 # The share of the requested CPU at which the autoscaler adds pods.
 CPU_PERCENT: Final = 80
 
+# What the name of the policies' ConfigMap ends in.
+POLICIES: Final = "-policies"
+
 # Above what anybody runs; the quota only has to be there, see `quota`.
 QUOTA_PODS: Final = 100
+
+
+def clients_config_map(options: DeploymentOptions) -> dict[str, Any]:
+    """Return the ConfigMap of the authorities whose clients may ask."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": options.metadata(_clients_name(options)),
+        "data": {CLIENTS_FILE: options.client_ca},
+    }
 
 
 def config_map(options: DeploymentOptions, source: Source) -> dict[str, Any]:
@@ -258,7 +277,14 @@ def _volumes(
     if options.certs != "self":
         secret = {"secretName": options.secret_name, "defaultMode": 0o440}
         volumes.append({"name": "certificate", "secret": secret})
-    places = {"policies": FOLDER, "certificate": CERTIFICATE_FOLDER}
+    if options.client_ca:
+        clients = {"name": _clients_name(options), "defaultMode": 0o444}
+        volumes.append({"name": "clients", "configMap": clients})
+    places = {
+        "policies": FOLDER,
+        "certificate": CERTIFICATE_FOLDER,
+        "clients": CLIENTS_FOLDER,
+    }
     mounts = [
         {"name": volume["name"], "mountPath": places[volume["name"]], "readOnly": True}
         for volume in volumes
@@ -266,5 +292,9 @@ def _volumes(
     return volumes, mounts
 
 
+def _clients_name(options: DeploymentOptions) -> str:
+    return f"{options.name}-clients"
+
+
 def _policies_name(options: DeploymentOptions) -> str:
-    return f"{options.name}-policies"
+    return f"{options.name}{POLICIES}"
