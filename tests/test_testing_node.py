@@ -43,6 +43,16 @@ def test_a_missing_program_is_named(
         Node(pause_image=PAUSE, assets=assets)
 
 
+def test_a_node_that_was_not_started_says_so(
+    assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(namespaces.CGROUP, "any")
+    node = Node(pause_image=PAUSE, assets=assets)
+    node.stop()
+    with pytest.raises(ConfigError, match="the node is not running"):
+        node.load_image(PAUSE)
+
+
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

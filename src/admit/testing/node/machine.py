@@ -30,7 +30,6 @@ CTR_TIMEOUT_SECONDS = 120.0
 # The namespace of containerd that the kubelet looks in.
 CONTAINERD_NAMESPACE = "k8s.io"
 
-
 # Where containerd's sandboxes have theirs.
 NETWORK_NAMESPACES = Path("/run/netns")
 
@@ -83,6 +82,7 @@ class Node:
         self._timeout_seconds = start_timeout_seconds
         self._processes: dict[str, Process] = {}
         self._kubeconfigs: dict[str, Path] = {}
+        self._folder: Path | None = None
         self.control_plane = ControlPlane(
             assets=assets,
             flags=(*programs.API_SERVER_FLAGS, *api_server_flags),
@@ -104,7 +104,7 @@ class Node:
         """
         self._folder = Path(tempfile.mkdtemp(prefix="node-"))
         try:
-            self._write_files()
+            self._write_files(self._folder)
             # It starts while the API server does.
             self._start_containerd()
             self.control_plane.start()
@@ -120,9 +120,12 @@ class Node:
 
     def stop(self) -> None:
         """Stop everything and remove its data; may be called again."""
+        if self._folder is None:
+            return
         self._cut_power()
         self.control_plane.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
 
     def restart(self) -> None:
         """Cut the power of the machine and switch it on again; wait until it is ready.
@@ -172,10 +175,16 @@ class Node:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def _place(self) -> Path:
+        if self._folder is None:
+            raise ConfigError("the node is not running", hint="use it inside `with`")
+        return self._folder
+
     def _ctr(self, *arguments: str) -> None:
         command = [
             *(str(self._assets / "ctr"), "--namespace", CONTAINERD_NAMESPACE),
-            *("--address", str(programs.containerd_socket(self._folder)), *arguments),
+            *("--address", str(programs.containerd_socket(self._place)), *arguments),
         ]
         done = subprocess.run(  # noqa: S603
             command,
@@ -187,26 +196,24 @@ class Node:
         if done.returncode:
             raise ClusterError(done.stderr.strip(), place=f"ctr {' '.join(arguments)}")
 
-    def _write_files(self) -> None:
-        cni = self._folder / "cni"
+    def _write_files(self, folder: Path) -> None:
+        cni = folder / "cni"
         cni.mkdir()
-        addresses = self._folder / "addresses"
+        addresses = folder / "addresses"
         (cni / "10-pods.conflist").write_text(network.cni_configuration(addresses))
         containerd = programs.containerd_configuration(
-            self._folder,
-            shim=self._assets / programs.SHIM,
-            cni_plugins=CNI_PLUGINS,
+            folder, shim=self._assets / programs.SHIM, cni_plugins=CNI_PLUGINS
         )
-        (self._folder / "containerd.toml").write_text(containerd)
-        kubelet = programs.kubelet_configuration(self._folder, cgroup=self._cgroup)
-        (self._folder / "kubelet.yaml").write_text(kubelet)
+        (folder / "containerd.toml").write_text(containerd)
+        kubelet = programs.kubelet_configuration(folder, cgroup=self._cgroup)
+        (folder / "kubelet.yaml").write_text(kubelet)
 
     def _start_containerd(self) -> None:
-        self._launch("containerd", (f"--config={self._folder}/containerd.toml",))
+        self._launch("containerd", (f"--config={self._place}/containerd.toml",))
 
     def _start_node(self) -> None:
         kubeconfigs = self._kubeconfigs
-        kubelet = programs.kubelet_flags(self._folder, kubeconfigs["kubelet"])
+        kubelet = programs.kubelet_flags(self._place, kubeconfigs["kubelet"])
         self._launch("kubelet", kubelet)
         self._launch("kube-proxy", programs.proxy_flags(kubeconfigs["kube-proxy"]))
         scheduler = programs.scheduler_flags(kubeconfigs["kube-scheduler"])
@@ -216,7 +223,7 @@ class Node:
         self._wait_ready(lambda: self._is_ready(since), "the node")
 
     def _wait_for_containerd(self) -> None:
-        socket = programs.containerd_socket(self._folder)
+        socket = programs.containerd_socket(self._place)
         self._wait_ready(socket.exists, "containerd")
 
     def _wait_ready(self, is_ready: Callable[[], bool], what: str) -> None:
@@ -236,7 +243,7 @@ class Node:
 
     def _launch(self, name: str, flags: Sequence[str]) -> None:
         self._processes[name] = Process(
-            [str(self._assets / name), *flags], self._folder / f"{name}.log"
+            [str(self._assets / name), *flags], self._place / f"{name}.log"
         )
 
     def _cut_power(self) -> None:
@@ -246,8 +253,8 @@ class Node:
         self._processes.clear()
         cgroups.kill(self._cgroup)
         kill_programs(self._assets / programs.SHIM)
-        state = programs.containerd_state(self._folder)
-        unmount_below(self._folder, NETWORK_NAMESPACES)
+        state = programs.containerd_state(self._place)
+        unmount_below(self._place, NETWORK_NAMESPACES)
         for forgotten in (state, NETWORK_NAMESPACES):
             shutil.rmtree(forgotten, ignore_errors=True)
 
@@ -264,7 +271,7 @@ def kill_programs(program: Path) -> None:
 
 def unmount_below(*folders: Path) -> None:
     """Unmount whatever is mounted below these folders, the last first."""
-    # Source: proc(5), /proc/PID/mountinfo: the fifth field, blanks as octal numbers.
+    # Source: proc(5), /proc/PID/mountinfo: the fifth field.
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [Path(line.split()[4]) for line in lines]
     for point in reversed(points):
