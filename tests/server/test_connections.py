@@ -258,6 +258,21 @@ def test_a_connection_ends_at_its_age(authority: Authority) -> None:
         assert client.is_closed()
 
 
+def test_connections_do_not_all_end_at_once(authority: Authority) -> None:
+    """API servers that connected together do not connect anew together."""
+    with (
+        serving(authority, connection_seconds=100) as served,
+        ExitStack() as stack,
+    ):
+        for _ in range(20):
+            assert stack.enter_context(connected(served)).ask().status == 200
+        now = served.loop.time()
+        ages = [c._reader._retires_at - now for c in served.server._site.connections]
+    assert len(ages) == 20
+    assert 70 < min(ages) < max(ages) <= 120
+    assert max(ages) - min(ages) > 1
+
+
 def test_too_many_reviews_at_once_are_told_503(authority: Authority) -> None:
     gate = Gate()
     with serving(authority, {"/slow": Stub(gate)}, in_flight=2) as served:

@@ -358,6 +358,21 @@ def test_files_that_change_while_they_are_loaded_are_loaded_again(
         reloader.load()
 
 
+def test_an_import_that_takes_long_holds_nothing_up(
+    running: Deciding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admit._tasks.reload.SLOW_SECONDS", 0.05)
+    go = tmp_path / "go"
+    waiting = "import pathlib, time\n"
+    waiting += f"while not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.01)\n"
+    mount(running.folder, {"policies.py": waiting + saying("two")})
+    wait_for(lambda: "still being imported" in running.served.log.getvalue())
+    assert running.says() == "one [say]"
+    go.touch()
+    wait_for(lambda: bool(running.told))
+    assert running.says() == "two [say]"
+
+
 def test_looking_survives_what_nobody_expected(
     authority: Authority, tmp_path: Path
 ) -> None:

@@ -182,6 +182,19 @@ def test_changed_policies_reach_every_worker_and_broken_ones_none(
         assert scrape(served.look("/metrics")[1])["admit_policies_stale", ()] == workers
 
 
+def test_an_import_that_hangs_does_not_keep_the_process(
+    authority: Authority, tmp_path: Path
+) -> None:
+    with running(authority, tmp_path) as served:
+        begun = tmp_path / "begun"
+        hanging = f"open({str(begun)!r}, 'w').close()\nimport time\ntime.sleep(3600)\n"
+        (tmp_path / "policies.py").write_text(hanging)
+        served.wait_until(begun.exists)
+        assert served.ask()[0] == 200
+        served.process.terminate()
+        assert served.process.wait(20) == 0
+
+
 def count_reloads(served: Running, result: str) -> float:
     found = scrape(served.look("/metrics")[1])
     return found["admit_policies_reloads_total", (("result", result),)]
