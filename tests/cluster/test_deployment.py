@@ -269,11 +269,14 @@ def test_the_pods_may_do_what_they_must_and_no_more(
         # RBAC has no way to bind `create` to a name: SECURITY.md tells.
         assert can("create", "--dry-run=server", "-f", str(file))
         assert can("get", "secret", "rights-tls", *where)
-        assert can(*touch("secret", "rights-tls", *where))
+        stored = cluster.kubectl("get", "secret", "rights-tls", *where, "-o", "yaml")
+        own_secret = write(tmp_path / "secret.yaml", stored.stdout)
+        assert can("replace", "-f", str(own_secret))
         assert can("create", "secret", "generic", "new", *where, "--dry-run=server")
         for forbidden in (
             ("get", "secret", "another", *where),
             ("get", "secrets", *where),
+            touch("secret", "rights-tls", *where),
             ("delete", "secret", "rights-tls", *where),
             ("get", "configmaps", *where),
             touch("configmap", "rights-policies", *where),

@@ -111,7 +111,10 @@ def test_no_right_is_wider_than_the_release() -> None:
     assert (named["verbs"], unnamed["verbs"]) == (keep, ["create"])
     secret, create, events = made["Role"]["rules"]
     assert secret["resourceNames"] == ["guard-tls"]
-    assert (secret["verbs"], create["verbs"]) == (keep, ["create"])
+    assert (secret["verbs"], create["verbs"]) == (
+        ["get", "watch", "update"],
+        ["create"],
+    )
     assert events["apiGroups"] == ["events.k8s.io"]
     for kind in ("Role", "ClusterRole"):
         binding = made[f"{kind}Binding"]

@@ -19,7 +19,8 @@ __all__ = (
 RBAC: Final = "rbac.authorization.k8s.io"
 
 # list and watch hold for a name if the request selects it (metadata.name=…).
-_KEEP: Final = ["get", "list", "watch", "update", "patch"]
+_KEEP_SECRET: Final = ["get", "watch", "update"]
+_KEEP_REGISTERED: Final = ["get", "list", "watch", "update", "patch"]
 
 WEBHOOKS: Final = (
     "mutatingwebhookconfigurations",
@@ -58,7 +59,7 @@ def secret_role(options: DeploymentOptions) -> tuple[dict[str, Any], ...]:
     `create` cannot be bound to a name: when it is asked for, there is none yet.
     """
     rules = [
-        _rule("", ["secrets"], _KEEP, names=[options.secret_name]),
+        _rule("", ["secrets"], _KEEP_SECRET, names=[options.secret_name]),
         _rule("", ["secrets"], ["create"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     ]
@@ -81,7 +82,7 @@ def registration_role(
         _rule(
             "admissionregistration.k8s.io",
             list(WEBHOOKS),
-            _KEEP,
+            _KEEP_REGISTERED,
             names=sorted(set(configurations)),
         ),
         _rule("admissionregistration.k8s.io", list(WEBHOOKS), ["create"]),
