@@ -353,3 +353,42 @@ async def test_who_loses_every_race_says_so(world: World) -> None:
     with pytest.raises(AdmitError, match="again and again"):
         await keeper.look()
     assert world.api.writes == 20
+
+
+@running
+async def test_a_mistake_of_ours_is_logged_and_does_not_end_the_keeping(
+    world: World,
+) -> None:
+    keeper = world.keeper()
+    get, broken = world.api.get, [True]
+
+    async def sometimes(*arguments: Any) -> Any:
+        if broken:
+            raise ZeroDivisionError
+        return await get(*arguments)
+
+    world.api.get = sometimes  # type: ignore[assignment,method-assign]
+    async with kept(keeper):
+        await wait_for(world, lambda: keeper.problem is not None)
+        assert "ZeroDivisionError" in str(keeper.problem)
+        broken.clear()
+        await wait_for(world, lambda: keeper.pair is not None)
+
+
+@running
+async def test_nothing_is_signed_when_the_time_cannot_be_asked_for(
+    world: World,
+) -> None:
+    await world.keeper().look()
+    create = world.api.create
+
+    async def away(resource: Any, content: Any, *, dry_run: bool = False) -> Any:
+        if resource.plural == "selfsubjectreviews":
+            raise UnreachableError("nobody answers")
+        return await create(resource, content, dry_run=dry_run)
+
+    world.api.create = away  # type: ignore[method-assign]
+    keeper = world.keeper()
+    with pytest.raises(UnreachableError):
+        await keeper.look()
+    assert keeper.pair is None

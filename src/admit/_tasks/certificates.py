@@ -132,7 +132,6 @@ async def certified(
     from admit.certs.service import Service  # noqa: PLC0415
     from admit.certs.times import Times  # noqa: PLC0415
 
-    file = MemoryFile()
     shown = b""
 
     def tell() -> None:
@@ -148,29 +147,48 @@ async def certified(
     times = Times(
         leaf_seconds=made.leaf_seconds, authority_seconds=made.authority_seconds
     )
-    async with connect() as cluster:
-        service = Service(made.namespace, made.service)
-        keeper = Keeper(cluster, service, made.secret, times=times, changed=tell)
-        with contextlib.suppress(AdmitError, TimeoutError):  # it is kept as a problem
-            async with asyncio.timeout(FIRST_SECONDS):
-                await keeper.look()
-        task = asyncio.create_task(keeper.run())
-        try:
-            yield Certified(
-                replace(options, cert_file=file.path, key_file=file.path),
-                lambda: [_check(keeper)],
-                keeper,
-            )
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            file.close()
+    with contextlib.closing(MemoryFile()) as file:
+        async with connect() as cluster:
+            service = Service(made.namespace, made.service)
+            keeper = Keeper(cluster, service, made.secret, times=times, changed=tell)
+            with contextlib.suppress(AdmitError, TimeoutError):  # kept as a problem
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await keeper.look()
+            task = asyncio.create_task(keeper.run())
+            try:
+                yield Certified(
+                    replace(options, cert_file=file.path, key_file=file.path),
+                    Readiness(keeper),
+                    keeper,
+                )
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
 
 
-def _check(keeper: Keeper) -> Check:
-    """Say how it stands with the authority; what is served is another check."""
-    if keeper.problem is not None:
-        detail = str(keeper.problem)
-    else:
-        detail = ": ".join(filter(None, (keeper.phase.value, keeper.waiting)))
-    return Check("authority", keeper.pair is not None, detail)
+class Readiness:
+    """Whether the registered authorities trust the certificate.
+
+    Once they do, a caBundle that somebody broke makes no replica unready: the others
+    are called all the same, and a release without endpoints fails for every caller.
+
+    Args:
+        keeper: knows both.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._was_trusted = False
+
+    def __call__(self) -> list[Check]:
+        """Say how it stands; what is served is another check."""
+        keeper = self._keeper
+        if keeper.pair is not None and keeper.is_trusted is not False:
+            self._was_trusted = True
+        if keeper.problem is not None:
+            detail = str(keeper.problem)
+        elif keeper.is_trusted is False:
+            detail = "the certificate's CA is not in every caBundle"
+        else:
+            detail = ": ".join(filter(None, (keeper.phase.value, keeper.waiting)))
+        return [Check("authority", self._was_trusted, detail)]

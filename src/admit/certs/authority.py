@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -138,9 +137,7 @@ def read_pair(pair: Pair, service: Service, place: str) -> Authority:
     """
     authority = read_authority(pair.certificate, service, place)
     certificate = x509.load_pem_x509_certificate(pair.certificate)
-    if _spell(_load_key(pair.key, place).public_key()) != _spell(
-        certificate.public_key()
-    ):
+    if _load_key(pair.key, place).public_key() != certificate.public_key():
         raise CertificateError("the key is not the certificate's", place=place)
     return authority
 
@@ -283,10 +280,3 @@ def _to_pem(certificate: x509.Certificate) -> bytes:
 
 def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _spell(key: object) -> bytes:
-    spell = getattr(key, "public_bytes", None)
-    if spell is None:
-        return b""
-    return bytes(spell(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))

@@ -236,12 +236,11 @@ class Keeper:
             )
             if due.step is not None or due.sign:
                 await self._check_clock(reading, now)
-            if due.step is not None:
-                await self._do(due.step, reading, now)
-                continue
-            if reading.kept is not None:
+            if reading.kept is not None and due.step is None:
                 self._take(reading.kept, due, now)
-            return
+                return
+            # Without a Secret a step is due: to create it.
+            await self._do(due.step or Step.CREATE, reading, now)
         raise ClusterError(
             "others write it again and again", place=self.place, hint="who?"
         )

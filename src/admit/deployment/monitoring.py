@@ -46,6 +46,9 @@ FAILED_SHARE: Final = 0.01
 # one with less than this was not renewed.
 EXPIRY_SECONDS: Final = 7 * 24 * 3600
 
+# An authority of a year is rotated when four months are left.
+AUTHORITY_EXPIRY_SECONDS: Final = 30 * 24 * 3600
+
 ALERTS: Final = (
     Alert(
         "AdmitIsDown",
@@ -137,6 +140,15 @@ ALERTS: Final = (
         "Clients that may not ask try again and again: {{ $labels.reason }}.",
         "It may be the API server, whose credential is wrong: then failurePolicy "
         "decides. Or it is somebody else.",
+    ),
+    Alert(
+        "AdmitAuthorityExpires",
+        "min(admit_authority_expiry_timestamp_seconds{SCOPE}) - time() "
+        f"< {AUTHORITY_EXPIRY_SECONDS}",
+        "5m",
+        "critical",
+        "The certificates' authority expires soon and was not rotated.",
+        "The next one is not in every caBundle: see who may write the configurations.",
     ),
     Alert(
         "AdmitPoliciesAreStale",
