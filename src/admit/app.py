@@ -92,7 +92,9 @@ class Endpoint:
         decision = Decision(request, self.running, mutating=self.mutating)
         for handler in self._find_handlers(request):
             if decision.matches(handler):
-                await call(handler, decision)
+                rest = call(handler, decision)
+                if rest is not None:
+                    await rest
         if self.version:
             decision.audit.setdefault(VERSION_KEY, self.version)
         return _to_response(decision)
@@ -370,5 +372,7 @@ class App:
                     break
                 decision.freeze()
             if handler.matches_target(target) and decision.matches(handler):
-                await call(handler, decision)
+                rest = call(handler, decision)
+                if rest is not None:
+                    await rest
         return _to_response(decision)

@@ -49,7 +49,11 @@ BODIES = {
     ),
     "invalid UTF-8": (edited(SECRET.encode(), SECRET.encode() + b"\xff\xfe"), 400),
     "NaN": (edited(b'"web"', b"NaN"), 400),
-    "a lone surrogate": (edited(SECRET.encode(), b"\\ud800" + SECRET.encode()), 400),
+    "a lone surrogate": (edited(b'"CREATE"', b'"\\ud800CREATE"'), 400),
+    "a lone surrogate that nobody reads": (
+        edited(b'"containers"', b'"x": "\\ud800", "containers"'),
+        200,
+    ),
     "no uid": (edited(b'"uid"', b'"notUid"'), 400),
     "an object that is a list": (review_body([SECRET]), 400),
     "labels that are a string": (

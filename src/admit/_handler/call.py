@@ -18,7 +18,7 @@ from admit.review import PolicyResult, check_audit_key, decode_members
 from admit.view import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from types import TracebackType
 
     from admit._handler.declare import Handler
@@ -72,7 +72,9 @@ class Decision:
         self.request = request
         self.running = running
         new = decode_members(request.raw_object, "$.request.object")
-        old = decode_members(request.raw_old_object, "$.request.oldObject")
+        old = None
+        if request.operation != "CREATE":
+            old = decode_members(request.raw_old_object, "$.request.oldObject")
         # What a DELETE is about is the object that goes; nothing of it can be edited.
         self.record = Record(
             (old if new is None else new) or {},
@@ -179,26 +181,37 @@ def sign(message: str, handler: Handler) -> str:
     return f"{first} [{handler.name}]{line_end}{rest}"
 
 
-async def call(handler: Handler, decision: Decision) -> None:
-    """Ask one handler and note its answer.
+def call(handler: Handler, decision: Decision) -> Coroutine[Any, Any, None] | None:
+    """Ask one handler and note its answer; return what is left to await, if anything.
 
-    A sync handler never suspends, so a caller with only such handlers may drive this
-    coroutine without a task.
+    Most handlers compute, and allow: for them nothing is left. What is returned for
+    other sync handlers never suspends.
 
     Raises:
         HandlerError: it raised something that is no denial, or answered nonsense.
         ReviewError: it read a part of the object that has the wrong type.
     """
     if handler.mutating:
-        await _mutate(handler, decision)
-        return
-    if handler.style == "sync":
-        denials = _ask_now(handler, decision, decision.record)
+        return _mutate(handler, decision)
+    if handler.style != "sync":
+        return _validate(handler, decision)
+    denials = _ask_now(handler, decision, decision.record)
+    if denials:
+        return _weigh(handler, decision, denials)
+    decision.add(handler, "allow")
+    return None
+
+
+async def _validate(handler: Handler, decision: Decision) -> None:
+    denials = await _ask(handler, decision, decision.record)
+    if denials:
+        await _weigh(handler, decision, denials)
     else:
-        denials = await _ask(handler, decision, decision.record)
-    if not denials:
         decision.add(handler, "allow")
-        return
+
+
+async def _weigh(handler: Handler, decision: Decision, denials: list[Deny]) -> None:
+    """Note denials; of those that the old object earns too, a warning is left."""
     earned_before = await _ask_before(handler, decision)
     for deny in denials:
         if deny.message in earned_before:

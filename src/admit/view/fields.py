@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from admit.errors import PolicyError
-from admit.view.node import View, at, expectation, unpack, wrong_type
+from admit.view.node import Blank, View, at, expectation, unpack, wrong_type
 from admit.view.plain import (
     ARRAYS,
     OBJECTS,
@@ -65,13 +65,13 @@ class Scalar(Reader):
 
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return the value itself, or None."""
+        if type(value) in self.types:
+            return value if self.make is None else self.make(value)
         if value is None:
             return None
         if type(value) is msgspec.Raw and key is not None:
             return self.read(unpack(parent._node, key), parent, key)
-        if type(value) not in self.types:
-            raise wrong_type(parent._path_to(key, value), value, *self.types)
-        return value if self.make is None else self.make(value)
+        raise wrong_type(parent._path_to(key, value), value, *self.types)
 
     def copy(self, value: Any, trail: list[str | int]) -> Any:  # noqa: ARG002 - a leaf
         """Return a scalar of one of these types."""
@@ -104,6 +104,13 @@ class Nested(Reader):
     def read(self, value: Any, parent: View, key: str | None) -> Any:
         """Return a view, which is empty where there is nothing."""
         cls = self.cls
+        if type(value) is cls._json:
+            view: Any = Blank()  # what `at` does, written out
+            view._node = value
+            view._parent = parent
+            view._key = key
+            view.__class__ = cls
+            return view
         if type(value) is msgspec.Raw and key is not None:
             value = unpack(parent._node, key)
         if type(value) is not cls._json and (value is not None or key is None):

@@ -12,7 +12,7 @@ notes alone (`writing`); what nobody edited is not looked at.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ __all__ = (
     "Blank",
     "Edits",
     "View",
+    "Way",
     "at",
     "expectation",
     "unpack",
@@ -34,8 +35,14 @@ __all__ = (
 
 _View = TypeVar("_View", bound="View")
 
+Way: TypeAlias = list[tuple[Any, str | None]]
+"""The containers around a container, the nearest first, and the key in each."""
+
 ABSENT: Final = object()
 """What an object held at a key that it did not have."""
+
+# What may have members that nobody has decoded.
+_UNREAD: Final = (dict, msgspec.Raw)
 
 
 class Edits:
@@ -45,17 +52,15 @@ class Edits:
         editable: where it is False, an edit through a view raises `PolicyError`.
     """
 
-    __slots__ = ("_created", "_edited", "_ways", "editable", "edits")
+    __slots__ = ("_created", "_edited", "editable", "edits")
 
     def __init__(self, *, editable: bool) -> None:
         self.editable = editable
         self.edits = 0
-        # All by a container's identity, which is its own as long as it is held here.
-        # What was edited, with what it held before: an object at the keys that were
-        # edited, an array at all.
-        self._edited: dict[int, tuple[Any, Any]] = {}
-        # The container around it, None around the document, and the key in that.
-        self._ways: dict[int, tuple[Any, str | None]] = {}
+        # By a container's identity, which is its own as long as it is held here: what
+        # was edited, what it held before (an object at the keys that were edited, an
+        # array at all), and the way to it.
+        self._edited: dict[int, tuple[Any, Any, Way]] = {}
         # Objects and arrays made for what is written into them: the object around it,
         # the key in that, what was there (ABSENT or None), what was made.
         self._created: list[tuple[dict[str, Any], str, Any, Any]] = []
@@ -65,12 +70,11 @@ class Edits:
 
         They hold their parents, and the root's holds these edits.
         """
-        self._edited[id(node)] = (node, before)
-        ways = self._ways
-        while (parent := view._parent) is not None and id(node) not in ways:
-            above = parent._node
-            ways[id(node)] = (above, view._key)
-            view, node = parent, above
+        way: Way = []
+        self._edited[id(node)] = (node, before, way)
+        while (parent := view._parent) is not None:
+            way.append((parent._node, view._key))
+            view = parent
 
     def _drop_empty(self) -> None:
         """Take out what was made for edits since undone."""
@@ -123,10 +127,14 @@ class View:
         edits = self._find_edits()
         node: dict[str, Any] = self._node or self._make(edits)
         entry = edits._edited.get(id(node))
-        if entry is None:
-            edits._add(self, node, {key: _get_whole(node, key)})
-        elif key not in entry[1]:
-            entry[1][key] = _get_whole(node, key)
+        if entry is None or key not in entry[1]:
+            before = node.get(key, ABSENT)
+            if type(before) in _UNREAD:
+                before = _get_whole(node, key)
+            if entry is None:
+                edits._add(self, node, {key: before})
+            else:
+                entry[1][key] = before
         return node
 
     def _edit_array(self) -> list[Any]:
@@ -255,8 +263,8 @@ def unpack(node: dict[str, Any], key: str) -> Any:
 
 
 def _get_whole(node: dict[str, Any], key: str) -> Any:
-    """Return what an object holds at a key, all of it decoded, or ABSENT."""
-    value = node.get(key, ABSENT)
+    """Return what an object holds at a key, all of it decoded."""
+    value = node[key]
     if type(value) is msgspec.Raw:
         value = unpack(node, key)
     unpack_members(value)

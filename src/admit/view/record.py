@@ -53,4 +53,4 @@ class Record(Edits):
             return ()
         if self._created:
             self._drop_empty()
-        return write(self._document, self)
+        return write(self)

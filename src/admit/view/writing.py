@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import to_builtins
 
 from admit.patch import Operation, same
 from admit.view.node import ABSENT
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from admit.patch import Verb
-    from admit.view.node import Edits
+    from admit.view.node import Edits, Way
 
 __all__ = ("write",)
 
@@ -26,55 +27,51 @@ __all__ = ("write",)
 # which takes about 2 ms. Beyond it elements are replaced in place.
 ALIGNMENT_LIMIT: Final = 10_000
 
+# Elements that are looked through, which for a few is cheaper than to index them all.
+SCAN_LIMIT: Final = 8
+
+_CONTAINERS: Final = (dict, list)
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-def write(document: Any, edits: Edits) -> tuple[Operation, ...]:
+def write(edits: Edits) -> tuple[Operation, ...]:
     """Return the smallest patch that makes the edits, in an order that applies."""
-    writer = _Writer(document, edits)
-    for node, before in writer.sort():
-        path = writer.find_path(node)
-        if path is not None:
-            writer.write(path, node, before)
+    writer = _Writer(edits)
+    entries: Iterable[tuple[Any, Any, Way]] = edits._edited.values()
+    for _, before, _ in entries:
+        if type(before) is list:
+            # Around before within: the indices in a path are those after the array
+            # has been edited.
+            entries = sorted(entries, key=_depth)
+            break
+    for node, before, way in entries:
+        path = writer.find_path(node, way)
+        if path is None:
+            continue
+        if type(before) is dict:
+            writer.write_object(path, node, before)
+        else:
+            writer.write_array(path, node, before)
     return tuple(writer.operations)
 
 
 class _Writer:
     """Operations so far, and where things are after them."""
 
-    def __init__(self, document: Any, edits: Edits) -> None:
+    def __init__(self, edits: Edits) -> None:
         self.operations: list[Operation] = []
-        self._document = document
-        self._edited, self._ways = edits._edited, edits._ways
+        self._edited = edits._edited
         # Of an array, by identity: where its elements are, by identity.
         self._indices: dict[int, dict[int, int]] = {}
 
-    def sort(self) -> Iterable[tuple[Any, Any]]:
-        """Return what was edited, arrays before what is in them.
-
-        The indices in a path are those after the array has been edited.
-        """
-        entries = self._edited.values()
-        for _, before in entries:
-            if type(before) is list:
-                return sorted(entries, key=lambda entry: self._depth(entry[0]))
-        return entries
-
-    def _depth(self, node: Any) -> int:
-        depth = 0
-        while way := self._ways.get(id(node)):
-            depth, node = depth + 1, way[0]
-        return depth
-
-    def find_path(self, node: Any) -> str | None:
+    def find_path(self, node: Any, way: Way) -> str | None:
         """Return where a container is, None where it needs no operations of its own.
 
         It is not in the document any more, or what is around it is new and written as
         a whole.
         """
-        path = ""
-        while node is not self._document:
-            around, key = self._ways.get(id(node), (None, None))
+        path, edited = "", self._edited
+        for around, key in way:
             if around is None:
                 return None
             if key is None:
@@ -83,17 +80,24 @@ class _Writer:
                     return None
                 path = f"/{index}{path}"
             else:
-                entry = self._edited.get(id(around))
-                stayed = entry is None or entry[1].get(key, node) is node
-                if not stayed or around.get(key) is not node:
+                if around.get(key) is not node:
                     return None
-                path = f"/{_escape(key)}{path}"
+                entry = edited.get(id(around))
+                if entry is not None and entry[1].get(key, node) is not node:
+                    return None
+                name = _escape(key) if "/" in key or "~" in key else key
+                path = f"/{name}{path}"
             node = around
         return path
 
     def _find_index(self, array: list[Any], node: Any) -> int | None:
         indices = self._indices.get(id(array))
         if indices is None:
+            if len(array) <= SCAN_LIMIT:
+                for index, element in enumerate(array):
+                    if element is node:
+                        return index
+                return None
             indices = self._keep_indices(array, range(len(array)))
         return indices.get(id(node))
 
@@ -102,32 +106,34 @@ class _Writer:
         self._indices[id(array)] = indices
         return indices
 
-    def write(self, path: str, node: Any, before: Any) -> None:
-        """Write what changed in a container itself."""
-        if isinstance(node, dict):
-            self._write_object(path, node, before)
-        else:
-            self._keep_indices(node, self._write_array(path, node, before))
-
-    def _write_object(
+    def write_object(
         self, path: str, node: dict[str, Any], before: dict[str, Any]
     ) -> None:
+        """Write which keys changed; `before` has those that may have."""
         for key, old in before.items():
             value = node.get(key, ABSENT)
             if value is old:
                 continue
-            place = f"{path}/{_escape(key)}"
+            place = f"{path}/{key}"
+            if "/" in key or "~" in key:
+                place = f"{path}/{_escape(key)}"
             if value is ABSENT:
                 self.operations.append(Operation("remove", place))
-            elif old is ABSENT:
-                self.operations.append(Operation("add", place, _copy(value)))
-            elif not same(self._restore(old), value):
-                self.operations.append(Operation("replace", place, _copy(value)))
+                continue
+            nested = isinstance(value, _CONTAINERS)
+            if type(old) is type(value) and (
+                same(self._restore(old), value) if nested else old == value
+            ):
+                continue
+            verb: Verb = "add" if old is ABSENT else "replace"
+            new = to_builtins(value) if nested else value
+            self.operations.append(Operation(verb, place, new))
 
     @cached_property
     def _touched(self) -> set[int]:
         """The identities of what was edited, and of what is around that."""
-        return {*self._edited, *(id(around) for around, _ in self._ways.values())}
+        around = {id(a) for _, _, way in self._edited.values() for a, _ in way}
+        return around.union(self._edited)
 
     def _restore(self, value: Any) -> Any:
         """Return a value as it was before any edit inside it."""
@@ -139,8 +145,8 @@ class _Writer:
             return {k: self._restore(v) for k, v in held.items() if v is not ABSENT}
         return [self._restore(v) for v in (value if entry is None else entry[1])]
 
-    def _write_array(self, path: str, node: list[Any], before: list[Any]) -> list[int]:
-        """Return where the elements are that stayed."""
+    def write_array(self, path: str, node: list[Any], before: list[Any]) -> None:
+        """Write which elements changed."""
         kept: list[int] = []
         position = 0
         for removed, added, stayed in self._align(before, node):
@@ -155,7 +161,7 @@ class _Writer:
             ]
             kept += range(position, position + stayed)
             position += stayed
-        return kept
+        self._keep_indices(node, kept)
 
     def _align(
         self, before: list[Any], node: list[Any]
@@ -218,11 +224,13 @@ def _count_operations(old: list[bytes], new: list[bytes]) -> list[list[int]]:
     return costs[::-1]
 
 
+def _depth(entry: tuple[Any, Any, Way]) -> int:
+    return len(entry[2])
+
+
 def _escape(key: str) -> str:
-    if "/" in key or "~" in key:
-        return key.replace("~", "~0").replace("/", "~1")
-    return key
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _copy(value: Any) -> Any:
-    return msgspec.to_builtins(value) if isinstance(value, (dict, list)) else value
+    return to_builtins(value) if isinstance(value, _CONTAINERS) else value
