@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from admit._cluster import SECRETS, ConflictError, ForbiddenError
 from admit.certs.authority import Pair, read_authorities, read_authority, read_pair
 from admit.certs.plan import Retired, State
+from admit.certs.service import SECRET_VERBS
 from admit.errors import CertificateError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Store:
         """Say which rule is missing, to be copied."""
         rules = (
             f'{{apiGroups: [""], resources: [secrets], resourceNames: [{self.name}], '
-            "verbs: [get, list, watch, update]} and "
+            f"verbs: [{', '.join(SECRET_VERBS)}]}} and "
             '{apiGroups: [""], resources: [secrets], verbs: [create]}'
         )
         return ForbiddenError(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ("Service",)
+__all__ = ("SECRET_VERBS", "Service")
+
+# What a replica asks for on its Secret by name; creating it is a right of its own.
+SECRET_VERBS: Final = ("get", "watch", "update")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from admit.certs.service import SECRET_VERBS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,6 @@ __all__ = (
 RBAC: Final = "rbac.authorization.k8s.io"
 
 # list and watch hold for a name if the request selects it (metadata.name=…).
-_KEEP_SECRET: Final = ["get", "watch", "update"]
 _KEEP_REGISTERED: Final = ["get", "list", "watch", "update", "patch"]
 
 WEBHOOKS: Final = (
@@ -59,7 +60,7 @@ def secret_role(options: DeploymentOptions) -> tuple[dict[str, Any], ...]:
     `create` cannot be bound to a name: when it is asked for, there is none yet.
     """
     rules = [
-        _rule("", ["secrets"], _KEEP_SECRET, names=[options.secret_name]),
+        _rule("", ["secrets"], list(SECRET_VERBS), names=[options.secret_name]),
         _rule("", ["secrets"], ["create"]),
         _rule("events.k8s.io", ["events"], ["create", "patch"]),
     ]
