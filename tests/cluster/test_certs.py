@@ -35,10 +35,12 @@ POLICIES = EXAMPLES / "tutorial" / "policies.py"
 
 
 @contextlib.contextmanager
-def serving(cluster: ControlPlane, folder: Path, *options: str) -> Iterator[Served]:
+def serving(
+    cluster: ControlPlane, folder: Path, *options: str, policies: Path = POLICIES
+) -> Iterator[Served]:
     """Run `admit serve --certs self` on a free port."""
     command = [
-        *(*ADMIT, "serve", str(POLICIES), "--certs", "self", *options),
+        *(*ADMIT, "serve", str(policies), "--certs", "self", *options),
         *("--host", "127.0.0.1", "--port", "0", "--health-port", "none"),
         *("--endpoint-delay", "0", "-o", "json"),
     ]

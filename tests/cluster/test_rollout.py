@@ -7,11 +7,12 @@ import signal
 import threading
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from admit.errors import ClusterError
 from admit.testing import ControlPlane
 from tests.cluster.driving import EXAMPLES, pod
+from tests.cluster.test_certs import serving
 from tests.configmap import mount
 from tests.forwarding import Service
 from tests.serving import manifests, served
@@ -128,3 +129,35 @@ def test_the_audit_log_says_which_policies_decided(tmp_path: Path) -> None:
     (version,) = set(found.values())
     assert version.startswith("pod-labels@")
     assert all(webhook.endswith("pod-labels.example.com") for webhook in found)
+
+
+def test_events_say_what_became_of_changed_policies(
+    cluster: ControlPlane, tmp_path: Path, namespace: str
+) -> None:
+    policies = tmp_path / "policies.py"
+    policies.write_text(POLICIES)
+    options = ("--service", f"{namespace}/hook", "--workers", "2")
+    path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+    def wait_for_event(reason: str) -> dict[str, Any]:
+        """The one Event of the pod: its workers tell the same."""
+        found: list[dict[str, Any]] = []
+        while not found:
+            events = cluster.client.get(path)["items"]
+            found = [event for event in events if event["reason"] == reason]
+        (event,) = found
+        assert event["regarding"]["name"] == event["reportingInstance"]
+        return event
+
+    with serving(cluster, tmp_path, *options, policies=policies) as server:
+        while server.log.read_text().count("certificate loaded") < 2:
+            time.sleep(0.05)  # both workers have begun
+        policies.write_text("import nothing_like_it")
+        broken = wait_for_event("PoliciesNotReplaced")
+        assert broken["type"] == "Warning"
+        assert f"{policies}:1: the import fails" in broken["note"]
+        assert "install nothing_like_it" in broken["note"]
+        policies.write_text(CHANGED)
+        assert wait_for_event("PoliciesReplaced")["type"] == "Normal"
+        assert "the event cannot be written" not in server.log.read_text()
+    assert "Traceback" not in server.log.read_text()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from admit._tasks.load import Policies
+    from admit._tasks.succession import Tell
 
 LOOK_SECONDS = 0.02
 
@@ -86,7 +87,11 @@ class Deciding:
 
 @contextlib.contextmanager
 def deciding(
-    authority: Authority, folder: Path, text: str, **options: Any
+    authority: Authority,
+    folder: Path,
+    text: str,
+    tell: Tell | None = None,
+    **options: Any,
 ) -> Iterator[Deciding]:
     policies = folder / "policies"
     mount(policies, {"policies.py": text})
@@ -96,14 +101,13 @@ def deciding(
             Reloader(str(policies), look_seconds=LOOK_SECONDS),
             served.measures,
             served.lines,
+            tell=tell or told.append,
         )
         stop = asyncio.Event()
         begun = threading.Event()
 
         async def work() -> None:
-            async with succession.at_work(
-                served.server, **{"tell": told.append} | options
-            ):
+            async with succession.at_work(served.server, **options):
                 begun.set()
                 await stop.wait()
 

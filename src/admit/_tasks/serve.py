@@ -109,10 +109,13 @@ def load(order: Order, measures: Measures, lines: Lines) -> Succession:
     Raises:
         PolicyError: the policies cannot be loaded.
     """
+    from admit._tasks.announcing import announce_in  # noqa: PLC0415 - same
     from admit._tasks.reload import Reloader  # noqa: PLC0415 - not for the parent
     from admit._tasks.succession import Succession  # noqa: PLC0415 - same
 
-    return Succession(Reloader(order.source, modes=order.modes), measures, lines)
+    reloader = Reloader(order.source, modes=order.modes)
+    tell = None if order.made is None else announce_in(order.made.namespace)
+    return Succession(reloader, measures, lines, tell=tell)
 
 
 async def _serve_one(

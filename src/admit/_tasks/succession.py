@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from admit.server import Server
     from admit.telemetry import Lines, Measures
 
-__all__ = ("Follow", "Succession", "bridge")
+__all__ = ("Follow", "Succession", "Tell", "bridge")
 
 log: Final = logging.getLogger("admit.policies")
 
@@ -52,6 +52,7 @@ class Succession:
         reloader: loads the policies; the first ones at once.
         measures: counts what they decide.
         lines: tells what they decide.
+        tell: is told when policies are replaced, or are not; must not block.
 
     Raises:
         PolicyError, ConfigError: there is nothing to begin with.
@@ -62,12 +63,14 @@ class Succession:
         reloader: Reloader,
         measures: Measures,
         lines: Lines,
+        *,
+        tell: Tell | None = None,
     ) -> None:
         self._reloader = reloader
         self._measures = measures
         self._lines = lines
         self._follow: Follow | None = None
-        self._tell: Tell = _tell_nobody
+        self._tell = tell or _tell_nobody
         self._known: dict[str, Known] = {}
         self._following: asyncio.Task[None] | None = None
         self._settling: asyncio.TimerHandle | None = None
@@ -80,7 +83,6 @@ class Succession:
         server: Server,
         *,
         follow: Follow | None = None,
-        tell: Tell | None = None,
     ) -> AsyncIterator[None]:
         """Decide for a server, and look for changes until the block ends.
 
@@ -88,10 +90,8 @@ class Succession:
             server: gets the endpoints.
             follow: brings the registration after the policies; without it somebody
                 else does.
-            tell: is told when policies are replaced, or are not; must not block.
         """
         self._server, self._follow = server, follow
-        self._tell = tell or _tell_nobody
         self._lines.attach(asyncio.get_running_loop())
         self._use(self.current)
         settle()

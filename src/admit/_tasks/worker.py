@@ -120,8 +120,10 @@ async def _report_on(
     while True:
         changed.clear()
         await report()
+        # Not `wait_for`, which may miss that it is cancelled (Python 3.11).
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), REPORT_SECONDS)
+            async with asyncio.timeout(REPORT_SECONDS):
+                await changed.wait()
 
 
 if __name__ == "__main__":

@@ -230,7 +230,8 @@ class Server:
         hurry = hurry or asyncio.Event()
         if delay_seconds and self._listener.is_listening:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), delay_seconds)
+                async with asyncio.timeout(delay_seconds):
+                    await hurry.wait()
         self._listener.stop()
         answered = await drain(
             self._site,
