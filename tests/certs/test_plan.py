@@ -36,6 +36,7 @@ def leaf(by: Authority, *, age: timedelta) -> Leaf:
 
 YOUNG, OLD = authority("young"), authority("old", age=timedelta(days=250))
 LATE = authority("late", age=timedelta(days=364))
+MIDDLE = authority("middle", age=timedelta(days=100))
 DEAD = authority("dead", age=timedelta(days=366))
 NEXT = authority("next", age=timedelta(hours=2))
 SINCE = NOW - timedelta(hours=2)
@@ -123,10 +124,22 @@ def test_a_step_on_nothing_is_refused() -> None:
 
 
 def test_no_more_is_remembered_than_anybody_needs() -> None:
-    many = tuple(Retired(authority(f"{n}"), NOW + YEAR) for n in range(RETIRED_LIMIT))
+    many = tuple(
+        Retired(authority(f"{n}"), NOW + timedelta(days=n + 1))
+        for n in range(RETIRED_LIMIT)
+    )
     state = State(OLD, NEXT, SINCE, many)
     after = advance(state, Step.SWITCH, now=NOW, times=TIMES)
     assert after.retired == (*many[1:], Retired(OLD, NOW + TIMES.remembered))
+
+
+def test_a_lost_secret_prolongs_nothing_that_was_remembered() -> None:
+    """Else who deletes it again and again fills the bundle."""
+    until = NOW + timedelta(days=3)
+    seen = Seen(State(OLD, retired=(Retired(MIDDLE, until),)), NOW)
+    after = advance(None, Step.CREATE, now=NOW, times=TIMES, seen=seen, made=YOUNG)
+    old = Retired(OLD, NOW + TIMES.remembered)
+    assert after.retired == (Retired(MIDDLE, until), old)
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,8 @@ def test_a_secret_that_is_deleted_or_replaced_costs_no_trust(
         world.version += 1
     world.run(world.now + timedelta(days=100))
     assert all(replica.was_trusted for replica in world.replicas)
+    assert world.state is not None
+    assert world.state.retired == ()
     assert len(world.writes) < 20 * 6
 
 

@@ -209,7 +209,7 @@ def _find_step(
 
 def _find_lost(
     state: State | None, seen: Seen | None, now: datetime, times: Times
-) -> list[Authority]:
+) -> list[Retired]:
     """Return CAs whose leaves may be in use and of which the Secret knows no more.
 
     Somebody deleted or replaced it. What a rotation forgets is not among them, also
@@ -217,14 +217,17 @@ def _find_lost(
     """
     if seen is None:
         return []
-    last = Retired(seen.state.current, seen.at + times.leaf + 2 * times.skew)
-    used = [
-        one.authority
-        for one in (last, *seen.state.retired)
-        if min(one.until - times.skew, one.authority.not_after) > now
-    ]
     known = () if state is None else state.bundle
-    return [authority for authority in used if authority not in known]
+    retired = list(seen.state.retired)
+    if seen.at + times.leaf + times.skew > now:
+        # Others may have signed with it since, until the Secret was changed.
+        retired.append(Retired(seen.state.current, now + times.remembered))
+    return [
+        one
+        for one in retired
+        if one.authority not in known
+        and min(one.until - times.skew, one.authority.not_after) > now
+    ]
 
 
 def _is_due(
@@ -275,7 +278,7 @@ def advance(
     until = now + times.remembered
     known = () if state is None else state.retired
     retired = tuple(one for one in known if one.until > now)
-    lost = (Retired(one, until) for one in _find_lost(state, seen, now, times))
+    lost = _find_lost(state, seen, now, times)
     if step is Step.CREATE and made is not None:
         return State(made, retired=_shorten(*retired, *lost))
     if state is None:
@@ -292,7 +295,8 @@ def advance(
 
 
 def _shorten(*retired: Retired) -> tuple[Retired, ...]:
-    return retired[-RETIRED_LIMIT:]
+    """Return those that end last, if there are too many."""
+    return tuple(sorted(retired, key=lambda one: one.until)[-RETIRED_LIMIT:])
 
 
 def find_contradiction(
