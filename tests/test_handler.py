@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from admit import AdmissionRequest, App, Deny, Namespace, Pod, Resource
+from admit._handler.options import Keywords, Options
 from admit.errors import PolicyError
 from admit.webhook import Rule
 
@@ -218,3 +220,10 @@ def test_a_denial_has_an_error_code(code: int) -> None:
 
 def test_a_denial_can_always_be_written() -> None:
     assert Deny("a\ud800b").message == "a?b"
+
+
+def test_the_decorators_take_what_options_have() -> None:
+    fields = {field.name: field.type for field in dataclasses.fields(Options)}
+    assert Keywords.__annotations__.keys() == fields.keys()
+    for name, annotation in Keywords.__annotations__.items():
+        assert annotation.__forward_arg__ == fields[name], name

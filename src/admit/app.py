@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
 from admit._asgi import serve_asgi
 from admit._handler import Decision, Options, Running, call, declare_handler, sign
@@ -22,7 +22,7 @@ from admit.webhook import TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN, FailurePoli
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from admit._handler import Handler, Mode
+    from admit._handler import Handler, Keywords, Mode
     from admit.review import AdmissionRequest
     from admit.webhook import Rule
 
@@ -200,8 +200,10 @@ class App:
     @overload
     def validate(self, function: _Function, /) -> _Function: ...
     @overload
-    def validate(self, /, **options: Any) -> Callable[[_Function], _Function]: ...
-    def validate(self, function: Any = None, /, **options: Any) -> Any:
+    def validate(
+        self, /, **options: Unpack[Keywords]
+    ) -> Callable[[_Function], _Function]: ...
+    def validate(self, function: Any = None, /, **options: Unpack[Keywords]) -> Any:
         """Let a function refuse requests. Bare, or with the options of `Options`.
 
         The function raises or yields `Deny`; returning nothing allows.
@@ -214,8 +216,10 @@ class App:
     @overload
     def mutate(self, function: _Function, /) -> _Function: ...
     @overload
-    def mutate(self, /, **options: Any) -> Callable[[_Function], _Function]: ...
-    def mutate(self, function: Any = None, /, **options: Any) -> Any:
+    def mutate(
+        self, /, **options: Unpack[Keywords]
+    ) -> Callable[[_Function], _Function]: ...
+    def mutate(self, function: Any = None, /, **options: Unpack[Keywords]) -> Any:
         """Let a function edit the object in place. Bare, or with `Options`.
 
         Each sees the object as its predecessors left it; what is edited becomes the
@@ -226,9 +230,7 @@ class App:
         """
         return self._declare(function, options, mutating=True)
 
-    def _declare(
-        self, function: Any, options: dict[str, Any], *, mutating: bool
-    ) -> Any:
+    def _declare(self, function: Any, options: Keywords, *, mutating: bool) -> Any:
         def declare(function: _Function) -> _Function:
             try:
                 value = Options(**options)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from admit._handler.call import Decision, Running, call, sign
 from admit._handler.declare import Handler, declare_handler
-from admit._handler.options import Mode, Options
+from admit._handler.options import Keywords, Mode, Options
 from admit._handler.signature import Audit, Warn
 
 __all__ = (
     "Audit",
     "Decision",
     "Handler",
+    "Keywords",
     "Mode",
     "Options",
     "Running",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict, get_args
 
 from admit.errors import ConfigError, PolicyError
 from admit.matching import parse_selector
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from admit.kinds import Resource, ResourceType
+    from admit.review import Operation
 
-__all__ = ("Mode", "Options", "to_rules")
+__all__ = ("Keywords", "Mode", "Options", "to_rules")
 
 Mode: TypeAlias = Literal["enforce", "warn", "audit"]
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
@@ -68,7 +69,7 @@ class Options:
     """
 
     name: str = ""
-    operations: Sequence[str] = ("CREATE", "UPDATE")
+    operations: Sequence[Operation] = ("CREATE", "UPDATE")
     resources: Sequence[str] = ()
     namespaces: Sequence[str] = ()
     exempt_namespaces: Sequence[str] = ()
@@ -129,6 +130,24 @@ class Options:
             return parse_selector(self.labels)
         except ConfigError as error:
             raise PolicyError(error.message, place=place, hint=error.hint) from None
+
+
+class Keywords(TypedDict, total=False):
+    """The options as the decorators of `App` take them; for type checkers."""
+
+    name: str
+    operations: Sequence[Operation]
+    resources: Sequence[str]
+    namespaces: Sequence[str]
+    exempt_namespaces: Sequence[str]
+    labels: str
+    when: str
+    mode: Mode
+    failure_policy: FailurePolicy | None
+    timeout_seconds: int | None
+    path: str
+    blocking: bool
+    ratchet: bool
 
 
 def _list(allowed: Sequence[object]) -> str:
