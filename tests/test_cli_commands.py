@@ -8,12 +8,15 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 import yaml
 
+from admit.testing.waiting import wait_until
 from tests.commands import POLICIES, invoke, write
 from tests.reviews import pod, review_body
 from tests.serving import served
@@ -158,3 +161,28 @@ def test_serve_answers_reviews_until_it_is_told_to_end(
         assert (response["allowed"], len(response["warnings"])) == (True, 1)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_says_that_it_waits_for_a_certificate(folder: Path, workers: str) -> None:
+    command = [
+        *(sys.executable, "-m", "admit", "serve", "policies.py", "--workers", workers),
+        *("--cert-file", "late.crt", "--key-file", "late.key", "--port", "0"),
+        *("--host", "127.0.0.1", "--health-port", "none"),
+    ]
+    told = folder / "told"
+    with told.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until(
+            lambda: "note: to try it out: openssl req" in told.read_text(),
+            what="the server to say that it waits",
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    text = told.read_text()
+    assert "Waiting to serve on https://127.0.0.1:" in text
+    assert "nothing is served yet, no certificate: late.crt: No such file" in text

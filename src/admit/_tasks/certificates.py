@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from admit.certs.keeper import Keeper
     from admit.server import Counts, ServeOptions
 
-__all__ = ("Certified", "Made", "certified", "choose")
+__all__ = ("ONE_LINER", "Certified", "Made", "certified", "choose", "find_problem")
 
 # Seconds of a start that wait for the first certificate; the looking goes on behind.
 FIRST_SECONDS: Final = 5.0
@@ -57,6 +57,14 @@ class Certified:
     keeper: Keeper | None = None
 
 
+# A certificate to try things out with, for a server on this machine.
+ONE_LINER: Final = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 "
+    "-subj /CN=admit-test -addext subjectAltName=IP:127.0.0.1 "
+    "-addext basicConstraints=critical,CA:FALSE -keyout tls.key -out tls.crt"
+)
+
+
 def choose(
     *,
     certs: str,
@@ -79,7 +87,7 @@ def choose(
             raise ConfigError(
                 "a certificate and its key are needed",
                 place="--cert-file, --key-file",
-                hint="or --certs self, in a cluster",
+                hint=f"in a cluster --certs self; to try it out: {ONE_LINER}",
             )
         return None
     if cert_file or key_file:
@@ -101,6 +109,23 @@ def choose(
         leaf_seconds=leaf_seconds,
         authority_seconds=authority_seconds,
     )
+
+
+def find_problem(made: Made | None, options: ServeOptions) -> str:
+    """Return why the certificate files cannot be used now; empty if they can.
+
+    A file may well come later: it is mounted once cert-manager has made it.
+    """
+    if made is not None:
+        return ""
+    from admit.errors import CertificateError  # noqa: PLC0415
+    from admit.server.tls import load_pair  # noqa: PLC0415
+
+    try:
+        load_pair(options.cert_file, options.key_file)
+    except CertificateError as error:
+        return str(error)
+    return ""
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
-from admit._tasks.certificates import Made, certified
+from admit._tasks.certificates import Made, certified, find_problem
 from admit.server import (
     Counts,
     ServeOptions,
@@ -71,12 +71,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a server can be reached, once it has its addresses."""
+    """Where a server can be reached, once it has its addresses.
+
+    Args:
+        waiting: why it does not serve yet; empty if it does.
+    """
 
     host: str
     port: int
     health_port: int | None
     workers: int
+    waiting: str = ""
 
 
 Started: TypeAlias = "Callable[[Serving], None]"
@@ -137,7 +142,7 @@ async def _serve_one(
         with catch_signals(asyncio.get_running_loop()) as stop:
             await server.start()
             async with policies.at_work(server):
-                started(Serving(order.options.host, server.port, server.health_port, 1))
+                started(_describe(order, server.port, server.health_port))
                 await stop.asked.wait()
             await end(server, stop)
     return 0
@@ -154,10 +159,15 @@ async def _serve_workers(order: Order, started: Started) -> int:
     )
     with catch_signals(asyncio.get_running_loop()) as stop:
         workers.start()
-        port, health_port = workers.port, workers.health_port
-        started(Serving(options.host, port, health_port, options.workers))
+        started(_describe(order, workers.port, workers.health_port))
         await workers.run(stop)
     return 0
+
+
+def _describe(order: Order, port: int, health_port: int | None) -> Serving:
+    options = order.options
+    waiting = find_problem(order.made, options)
+    return Serving(options.host, port, health_port, options.workers, waiting)
 
 
 async def end(server: Server, stop: Stop) -> None:

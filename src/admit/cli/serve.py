@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from admit._tasks.certificates import choose
+from admit._tasks.certificates import ONE_LINER, choose
 from admit._tasks.serve import Order, Serving, serve
 from admit.certs.times import Times
 from admit.cli.options import (
@@ -15,7 +15,7 @@ from admit.cli.options import (
     output_option,
     policies_argument,
 )
-from admit.cli.output import show_json
+from admit.cli.output import show_json, show_note
 from admit.server import ServeOptions
 
 if TYPE_CHECKING:
@@ -216,15 +216,20 @@ def command(
                     "port": serving.port,
                     "healthPort": serving.health_port,
                     "workers": serving.workers,
+                    "waiting": serving.waiting,
                 }
             )
             return
         health = (
             f", health on port {serving.health_port}" if serving.health_port else ""
         )
+        verb = "Waiting to serve" if serving.waiting else "Serving"
         click.echo(
-            f"Serving on https://{serving.host or '*'}:{serving.port}{health}; "
+            f"{verb} on https://{serving.host or '*'}:{serving.port}{health}; "
             f"workers: {serving.workers}"
         )
+        if serving.waiting:
+            show_note(f"nothing is served yet, no certificate: {serving.waiting}")
+            show_note(f"to try it out: {ONE_LINER}")
 
     click.get_current_context().exit(serve(order, show))
