@@ -39,7 +39,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     cluster = getattr(item, "funcargs", {}).get("cluster")
-    if report.failed and cluster is not None:
+    # At teardown it may be gone.
+    if report.failed and report.when != "teardown" and cluster is not None:
         try:
             report.sections.append(("cluster", describe(cluster)))
         except ClusterError as error:

@@ -36,7 +36,7 @@ def manifests(policies: Path, *options: object) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def released(
-    cluster: Cluster, policies: Path, way: str, name: str
+    cluster: Cluster, policies: Path, way: str, name: str, *more: str
 ) -> Iterator[dict[str, Any]]:
     """Have a release until the block ends; yields its Deployment, once it is available.
 
@@ -46,7 +46,8 @@ def released(
     folder = policies.parent
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
-    options = ("--name", name, "--certs", "files", "--ca-file", folder / "ca.pem")
+    files = ("--certs", "files", "--ca-file", folder / "ca.pem")
+    options = ("--name", name, *files, *more)
     objects = manifests(policies, *options)
     (deployment,) = [o for o in objects if o["kind"] == "Deployment"]
     prepare(cluster, space, authority.issue_cert(f"{name}.{space}.svc"), name)

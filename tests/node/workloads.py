@@ -104,19 +104,24 @@ def find_pods(cluster: Cluster, deployment: dict[str, Any]) -> list[dict[str, An
 
 
 def wait_restarted(
-    cluster: Cluster, deployment: dict[str, Any], *, seconds: float = 60.0
+    cluster: Cluster,
+    deployment: dict[str, Any],
+    *,
+    pods: list[dict[str, Any]] | None = None,
+    seconds: float = 60.0,
 ) -> None:
-    """Wait until every container was started again since its pod was made, and is ready.
+    """Wait until these pods' containers were started again, all by default, and all run.
 
     After a restart of the node the API says what was true before, until the kubelet has
     looked.
     """
 
     def have_restarted() -> bool:
-        pods = find_pods(cluster, deployment)
+        names = {pod["metadata"]["name"] for pod in pods or ()}
         states = [
             state
-            for pod in pods
+            for pod in find_pods(cluster, deployment)
+            if not names or pod["metadata"]["name"] in names
             for state in pod["status"].get("containerStatuses", [{}])
         ]
         return all(state.get("restartCount") and state["ready"] for state in states)
