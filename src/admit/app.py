@@ -146,7 +146,8 @@ class App:
 
     Args:
         name: names the configuration; lower-case letters, digits and '-'.
-        domain: what webhook names end in: ``validate.<name>.<domain>``.
+        domain: what webhook names end in: ``validate.<name>.<domain>``. Not given, it
+            is ``admit.internal``; one of your own says in a denial whose webhook it is.
         failure_policy: what the API server does when a call fails, unless a handler
             says otherwise: Fail refuses the request, Ignore lets it pass unseen.
         timeout_seconds: how long it waits, whole seconds from 1 to 30.
