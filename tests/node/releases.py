@@ -14,7 +14,7 @@ import trustme
 
 from admit._tasks.dialect import dump_yaml
 from admit.errors import ClusterError
-from admit.testing import get_assets, wait_until
+from admit.testing import find_assets, wait_until
 from tests.commands import invoke
 from tests.node.workloads import wait_available
 
@@ -103,7 +103,7 @@ def prepare(cluster: Cluster, space: str, leaf: trustme.LeafCert, name: str) -> 
 
 
 def run_helm(cluster: Cluster, *arguments: object) -> None:
-    helm = shutil.which("helm", path=f"{get_assets()}:{os.environ['PATH']}")
+    helm = shutil.which("helm", path=f"{find_assets() or ''}:{os.environ['PATH']}")
     if helm is None:
         pytest.skip("there is no helm (tools/assets/build makes one, with Go)")
     expect(

@@ -14,10 +14,15 @@ import pytest
 
 from admit.testing import get_assets
 from admit.testing.node import cgroups
+from admit.testing.node.namespaces import CGROUP
 from tests.node.images import write_pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get(CGROUP), reason="KUBECONFIG names the cluster: no node is ours"
+)
 
 LAUNCHER = (sys.executable, "-m", "admit.testing.node")
 
