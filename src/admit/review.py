@@ -238,8 +238,7 @@ def decode_review(body: bytes) -> Review:
 def _check_text(body: bytes) -> None:
     """Refuse bytes that are not UTF-8, also in members that nobody will decode.
 
-    Half of a surrogate pair is refused where it is read: the API server, whose decoder
-    replaces it, never sends one.
+    Escapes that are none, such as half of a surrogate pair, the decoder finds itself.
     """
     if not body.isascii():
         try:

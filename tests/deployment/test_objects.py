@@ -197,17 +197,13 @@ def test_modes_hold_in_the_cluster() -> None:
     assert "env" not in container()
 
 
-# Options that the pods' command has and `admit serve` does not know yet.
-MISSING = {"--register"}
-
-
 @pytest.mark.parametrize("certs", get_args(Certs))
 def test_serve_knows_every_option_that_pods_give_it(certs: Any) -> None:
     given_options = options(certs=certs, client_ca="PEM", client_names=("a", "b"))
     command, source, *given = serve_arguments(given_options, "/policies")
     assert (command, source) == ("serve", "/policies")
     known = {name for parameter in serve_command.params for name in parameter.opts}
-    assert {option.partition("=")[0] for option in given} <= known | MISSING
+    assert {option.partition("=")[0] for option in given} <= known
 
 
 def test_a_server_that_asks_nothing_of_the_cluster_is_told_nothing_of_it() -> None:

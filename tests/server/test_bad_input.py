@@ -52,7 +52,7 @@ BODIES = {
     "a lone surrogate": (edited(b'"CREATE"', b'"\\ud800CREATE"'), 400),
     "a lone surrogate that nobody reads": (
         edited(b'"containers"', b'"x": "\\ud800", "containers"'),
-        200,
+        400,
     ),
     "no uid": (edited(b'"uid"', b'"notUid"'), 400),
     "an object that is a list": (review_body([SECRET]), 400),

@@ -110,6 +110,7 @@ def test_every_metric_is_in_the_table_and_the_other_way_round(
     served.measures.versions["pod-labels"] = "1a2b"
     served.counts.authority_expiry = 1.0
     served.counts.rotation = {"steady": 1}
+    served.counts.registration_corrections = 0
     _, text = look(served.health_port, "/metrics")
     shown = {
         line.split()[2]: line.split()[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from admit.certs.keeper import Keeper
     from admit.server import Counts, ServeOptions
 
-__all__ = ("ONE_LINER", "Certified", "Made", "certified", "choose", "find_problem")
+__all__ = (
+    "ONE_LINER",
+    "Certified",
+    "Made",
+    "and_register",
+    "certified",
+    "choose",
+    "find_problem",
+)
 
 # Seconds of a start that wait for the first certificate; the looking goes on behind.
 FIRST_SECONDS: Final = 5.0
@@ -33,6 +41,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
         secret: the Secret in which the pods share their authority.
         leaf_seconds: life of a serving certificate.
         authority_seconds: life of the authority.
+        registers: keep the webhook configurations right too.
     """
 
     namespace: str
@@ -40,6 +49,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     leaf_seconds: float
     authority_seconds: float
+    registers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +58,17 @@ class Certified:
 
     Args:
         options: with the files to read.
-        checks: what readiness says of it.
         keeper: makes it; None if others do.
+        more: what readiness says of it, and of what is done with it.
     """
 
     options: ServeOptions
-    checks: Callable[[], Sequence[Check]] = tuple
     keeper: Keeper | None = None
+    more: list[Callable[[], Sequence[Check]]] = field(default_factory=list)
+
+    def checks(self) -> list[Check]:
+        """Return what readiness says."""
+        return [check for found in self.more for check in found()]
 
 
 # A certificate to try things out with, for a server on this machine.
@@ -109,6 +123,21 @@ def choose(
         leaf_seconds=leaf_seconds,
         authority_seconds=authority_seconds,
     )
+
+
+def and_register(made: Made | None) -> Made:
+    """Return it with the order to keep the webhook configurations right too.
+
+    Raises:
+        ConfigError: others make the certificate (operator's fault).
+    """
+    if made is None:
+        raise ConfigError(
+            "whoever does not make the certificate cannot know its authority",
+            place="--register",
+            hint="with --certs self; else apply what admit manifests prints",
+        )
+    return msgspec.structs.replace(made, registers=True)
 
 
 def find_problem(made: Made | None, options: ServeOptions) -> str:
@@ -183,8 +212,8 @@ async def certified(
             try:
                 yield Certified(
                     replace(options, cert_file=file.path, key_file=file.path),
-                    Readiness(keeper),
                     keeper,
+                    [Readiness(keeper)],
                 )
             finally:
                 task.cancel()

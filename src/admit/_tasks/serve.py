@@ -18,6 +18,7 @@ import msgspec
 
 from admit._handler import Mode  # noqa: TC001 - msgspec reads the annotation
 from admit._tasks.certificates import Made, certified, find_problem
+from admit._tasks.registration import registered
 from admit.server import (
     Counts,
     ServeOptions,
@@ -141,7 +142,10 @@ async def _serve_one(
         )
         with catch_signals(asyncio.get_running_loop()) as stop:
             await server.start()
-            async with policies.at_work(server):
+            async with (
+                registered(order.made, certificate, counts) as follow,
+                policies.at_work(server, follow=follow),
+            ):
                 started(_describe(order, server.port, server.health_port))
                 await stop.asked.wait()
             await end(server, stop)

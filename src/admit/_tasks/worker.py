@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from admit._tasks.certificates import certified
+from admit._tasks.registration import registered
 from admit._tasks.serve import Order, end, end_threads, load, run
 from admit.errors import AdmitError
 from admit.server import Counts, Failure, Report, Server, catch_signals, encode_line
@@ -27,7 +28,7 @@ from admit.telemetry import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from admit._tasks.succession import Succession
+    from admit._tasks.succession import Follow, Succession
 
 # Seconds between two reports: short beside a scrape interval and a probe's period.
 REPORT_SECONDS: Final = 0.5
@@ -70,7 +71,8 @@ async def _serve(
             changed=changed.set,
             more_checks=certificate.checks,
         )
-        await _serve_with(server, policies, measures, to_parent, changed)
+        async with registered(order.made, certificate, counts) as follow:
+            await _serve_with(server, policies, measures, to_parent, changed, follow)
     return 0
 
 
@@ -80,6 +82,7 @@ async def _serve_with(
     measures: Measures,
     to_parent: socket.socket,
     changed: asyncio.Event,
+    follow: Follow | None,
 ) -> None:
     """Serve, and report to the parent."""
     counts = server.counts
@@ -100,7 +103,7 @@ async def _serve_with(
                 stop.ask(at_once=True)
 
         await server.start()
-        async with policies.at_work(server):
+        async with policies.at_work(server, follow=follow):
             helpers = [
                 asyncio.create_task(watch_parent()),
                 asyncio.create_task(_report_on(report, changed)),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from admit._tasks.certificates import ONE_LINER, choose
+from admit._tasks.certificates import ONE_LINER, and_register, choose
 from admit._tasks.serve import Order, Serving, serve
 from admit.certs.times import Times
 from admit.cli.options import (
@@ -93,6 +93,12 @@ def _default(name: str) -> Any:
     show_default="365 days",
     metavar="SECONDS",
     help="Life of the authority; at least four leaves.",
+)
+@click.option(
+    "--register",
+    is_flag=True,
+    help="Keep the webhook configurations right: the policies' rules, caBundle, and "
+    "what somebody deleted. With --certs self.",
 )
 @click.option(
     "--client-ca-file",
@@ -182,6 +188,7 @@ def command(
     log_format: Any,
     log_level: str,
     output: str,
+    register: bool,
     **options: Any,
 ) -> None:
     """Serve POLICIES over TLS until SIGTERM or Ctrl-C.
@@ -199,6 +206,8 @@ def command(
         key_file=options["key_file"],
         **{name: options.pop(name) for name in CERTIFICATE_OPTIONS},
     )
+    if register:
+        made = and_register(made)
     order = Order(
         source=policies,
         options=ServeOptions(**options),

@@ -49,6 +49,8 @@ class Counts:
         "in_flight",
         "left",
         "refused",
+        "registration_corrections",
+        "registration_problems",
         "responses",
         "rotation",
     )
@@ -67,3 +69,6 @@ class Counts:
         self.authority_expiry = 0.0
         self.rotation: dict[str, int] = {}
         self.certificate_failures = 0
+        # None where somebody else registers.
+        self.registration_corrections: int | None = None
+        self.registration_problems = 0

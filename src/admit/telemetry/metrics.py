@@ -169,6 +169,18 @@ METRICS: Final = (
         ("phase",),
     ),
     Metric(
+        "admit_registration_corrections_total",
+        "counter",
+        "Webhook configurations that were written: new, changed by others, or deleted; "
+        "only with --register.",
+    ),
+    Metric(
+        "admit_registration_problems",
+        "gauge",
+        "Webhook configurations that are not as the policies need them, see the log; "
+        "only with --register.",
+    ),
+    Metric(
         "admit_worker_restarts_total",
         "counter",
         "Workers that ended by themselves and were started again.",
@@ -225,6 +237,8 @@ class ServerCounts(Protocol):
     certificate_failures: int
     authority_expiry: float
     rotation: Any
+    registration_corrections: int | None
+    registration_problems: int
 
 
 def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
@@ -260,6 +274,7 @@ def collect(measures: Measures, counts: ServerCounts) -> list[Sample]:
             (counts.certificate_failures,),
         ),
         *_collect_authority(counts),
+        *_collect_registration(counts),
     ]
 
 
@@ -272,6 +287,20 @@ def _collect_authority(counts: ServerCounts) -> list[Sample]:
             "admit_authority_expiry_timestamp_seconds", (), (counts.authority_expiry,)
         ),
         *_label("admit_authority_rotation", counts.rotation),
+    ]
+
+
+def _collect_registration(counts: ServerCounts) -> list[Sample]:
+    """Return nothing where somebody else registers."""
+    corrections, problems = (
+        counts.registration_corrections,
+        counts.registration_problems,
+    )
+    if corrections is None:
+        return []
+    return [
+        Sample("admit_registration_corrections_total", (), (corrections,)),
+        Sample("admit_registration_problems", (), (problems,)),
     ]
 
 
