@@ -295,11 +295,25 @@ def test_who_asks_and_how_is_what_policies_see(folder: Path) -> None:
     [
         ((), "Missing option '-f'"),
         (("-f", "pod.yaml", "--operation", "PATCH"), "'PATCH' is not one of"),
+        (("-f", "pod.yaml", "--operation", "creat"), "Did you mean 'CREATE'?"),
+        (("-f", "pod.yaml", "-o", "jsn"), "Did you mean 'json'?"),
+        (("-f", "pod.yaml", "--fielname", "x"), "Did you mean '--filename'?"),
+        (("pod.yaml",), "argument 'pod.yaml'. Did you mean -f pod.yaml?"),
+        (("-f", "pod.yaml", "b.yml", "c.json"), "Did you mean -f b.yml -f c.json?"),
+        (("-f", "pod.yaml", "word"), "Got unexpected extra argument (word)"),
         (("-f", "pod.yaml", "--old", "pod.yaml", "--operation", "DELETE"), "--old is"),
         (("-f", "none.yaml"), "error: cannot be read: No such file or directory"),
         (("-f", "pod.yaml", "--operation", "UPDATE"), "needs the object as it is"),
         (("-f", "pod.yaml", "--mode", "x"), "'x' is not NAME=MODE"),
         (("-f", "pod.yaml", "--mode", "x=warn"), "no policy is named x"),
+        (
+            ("-f", "pod.yaml", "--mode", "require_ap_label=warn"),
+            "hint: did you mean require_app_label? there are",
+        ),
+        (
+            ("-f", "pod.yaml", "--mode", "require_app_label=wran"),
+            "hint: did you mean require_app_label=warn?",
+        ),
         (("-f", "bad.yaml"), "at: bad.yaml:2:12"),
     ],
 )

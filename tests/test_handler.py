@@ -77,6 +77,8 @@ def test_an_annotation_that_cannot_be_read_is_refused() -> None:
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"operations": "CREATE"}, "takes a list"),
     ({"operations": []}, "never be asked"),
+    ({"operations": ["CREAT"]}, "CONNECT; did you mean 'CREATE'?"),
+    ({"mode": "wran"}, "audit; did you mean 'warn'?"),
     ({"operations": ["PATCH"]}, "operations='PATCH' is none of CREATE, UPDATE"),
     ({"resources": ["Pods"]}, "resources='Pods' is not RESOURCE"),
     ({"mode": "off"}, "mode='off' is none of enforce, warn, audit"),

@@ -241,8 +241,8 @@ def test_all_broken_files_of_a_folder_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("none.py", "no such file"),
-        ("none.py:app", "no such file"),
+        ("none.py", "cannot be read: No such file"),
+        ("none.py:app", "cannot be read: No such file"),
         ("none", "neither"),
         ("empty", "no Python files"),
         ("no_such_module_at_all:app", "there is no module no_such_module_at_all"),
@@ -324,7 +324,7 @@ def test_a_mode_for_nobody_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.py", app("a"))
     with pytest.raises(ConfigError) as caught:
         load_policies(str(tmp_path), modes={"checc": "warn"})
-    assert caught.value.hint == "there are check"
+    assert caught.value.hint == "did you mean check? there are check"
 
 
 def test_modes_are_read_from_text() -> None:

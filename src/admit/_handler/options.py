@@ -105,7 +105,9 @@ class Options:
         ):
             for value in values:
                 if value not in allowed:
-                    yield f"{name}={value!r} is none of {_list(allowed)}"
+                    yield f"{name}={value!r} is none of {_list(allowed)}" + _suggest(
+                        value, allowed
+                    )
         for resource in self.resources:
             if not _RESOURCE.fullmatch(resource):
                 yield (
@@ -154,6 +156,15 @@ def _list(allowed: Sequence[object]) -> str:
     """Name what is allowed; a run of numbers by its ends."""
     names = [str(value) for value in allowed if value is not None]
     return ", ".join(names) if len(names) < 10 else f"{names[0]} to {names[-1]}"
+
+
+def _suggest(value: object, allowed: Sequence[object]) -> str:
+    """Name the word that may be meant, if one is near."""
+    import difflib  # noqa: PLC0415 - only who misspells needs it
+
+    words = [word for word in allowed if isinstance(word, str)]
+    near = difflib.get_close_matches(str(value), words, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def to_rules(options: Options, kinds: Sequence[type[Resource]]) -> tuple[Rule, ...]:

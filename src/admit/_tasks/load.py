@@ -6,6 +6,7 @@ configuration names is the path which the server answers.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ __all__ = ("Mounted", "Policies", "load_policies", "read_modes")
 TESTS: Final = ("test_*.py", "*_test.py", "conftest.py")
 
 MODES_VARIABLE: Final = "ADMIT_MODES"
+
+# As every other file that is not there is told.
+_ABSENT: Final = "cannot be read: No such file or directory"
 
 _EXAMPLE: Final = """write for example:
 
@@ -140,10 +144,13 @@ def read_modes(texts: Iterable[str], *, place: str) -> dict[str, Mode]:
         name, _, mode = text.partition("=")
         allowed = get_args(Mode)
         if not name or mode not in allowed:
+            near = difflib.get_close_matches(mode, allowed, n=1) if name else ()
             raise ConfigError(
                 f"{text!r} is not NAME=MODE",
                 place=place,
-                hint=f"a policy's name and {', '.join(allowed)}",
+                hint=f"did you mean {name}={near[0]}?"
+                if near
+                else f"a policy's name and {', '.join(allowed)}",
             )
         modes[name] = mode  # type: ignore[assignment] # one of Mode, just checked
     return modes
@@ -160,7 +167,7 @@ def _find_apps(source: str) -> tuple[list[tuple[App, str]], tuple[Path, ...]]:
         return _find_in_folder(path, source)
     if path.suffix == ".py":
         if not path.is_file():
-            raise ConfigError("there is no such file", place=source)
+            raise ConfigError(_ABSENT, place=source)
         return _collect(import_files([path]), source)
     if ":" in source:
         return _find_by_name(source)
@@ -190,7 +197,7 @@ def _find_by_name(source: str) -> tuple[list[tuple[App, str]], tuple[Path, ...]]
     if left.endswith(".py"):
         file = Path(left).absolute()
         if not file.is_file():
-            raise ConfigError("there is no such file", place=left)
+            raise ConfigError(_ABSENT, place=left)
         imported = import_files([file])
     else:
         imported = import_module(left)
@@ -241,10 +248,12 @@ def _override(found: Sequence[tuple[App, str]], modes: Mapping[str, Mode]) -> No
         for name in own:
             left.pop(name, None)
     if left:
+        near = difflib.get_close_matches(next(iter(left)), names, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise ConfigError(
             f"no policy is named {', '.join(left)}",
             place=f"--mode or {MODES_VARIABLE}",
-            hint=f"there are {', '.join(names)}",
+            hint=f"{meant}there are {', '.join(names)}",
         )
 
 

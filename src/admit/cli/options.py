@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from admit._handler import Mode
 
-__all__ = ("debug_option", "modes_option", "output_option", "policies_argument")
+__all__ = (
+    "NearChoice",
+    "debug_option",
+    "modes_option",
+    "output_option",
+    "policies_argument",
+)
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+class NearChoice(click.Choice[str]):
+    """One of a few words; of a misspelt one says what is near."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return what click says, and the nearest word."""
+        message = super().get_invalid_choice_message(value, ctx)
+        words = {word.lower(): word for word in self.choices}
+        near = difflib.get_close_matches(str(value).lower(), words, n=1)
+        return f"{message} Did you mean {words[near[0]]!r}?" if near else message
 
 
 def policies_argument(command: _Command) -> _Command:
@@ -28,7 +49,7 @@ def output_option(*formats: str) -> Callable[[_Command], _Command]:
     return click.option(
         "-o",
         "--output",
-        type=click.Choice(formats),
+        type=NearChoice(formats),
         default=formats[0],
         show_default=True,
         help="How the result is written.",

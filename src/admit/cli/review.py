@@ -13,6 +13,7 @@ from admit._tasks.dialect import dump_yaml
 from admit._tasks.requests import Wish
 from admit._tasks.review import ObjectReport, ReviewOptions, review
 from admit.cli.options import (
+    NearChoice,
     debug_option,
     modes_option,
     output_option,
@@ -43,7 +44,33 @@ COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 
 
-@click.command("review", short_help="Ask policies about manifests, without a cluster.")
+MANIFESTS: Final = (".yaml", ".yml", ".json")
+
+
+class _Review(click.Command):
+    """Knows what is meant by a manifest without ``-f``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments.
+
+        Raises:
+            UsageError: wrong use; of a manifest behind POLICIES, what was meant.
+        """
+        try:
+            return super().parse_args(ctx, [*args])
+        except click.UsageError:
+            # Says again what is wrong with an option; else it returns what is left.
+            _, left, _ = self.make_parser(ctx).parse_args([*args])
+            files = [name for name in left if name.lower().endswith(MANIFESTS)]
+            if not files:
+                raise
+            meant = " ".join(f"-f {name}" for name in files)
+            ctx.fail(f"Got unexpected argument {files[0]!r}. Did you mean {meant}?")
+
+
+@click.command(
+    "review", cls=_Review, short_help="Ask policies about manifests, without a cluster."
+)
 @policies_argument
 @click.option(
     "-f",
@@ -58,7 +85,7 @@ OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 @click.option("-R", "--recursive", is_flag=True, help="Look into folders of folders.")
 @click.option(
     "--operation",
-    type=click.Choice(OPERATIONS, case_sensitive=False),
+    type=NearChoice(OPERATIONS),
     help="What is done with the objects.  [default: CREATE; UPDATE with --old]",
 )
 @click.option(
