@@ -52,6 +52,7 @@ __all__ = (
     "StepReport",
     "break_glass",
     "do_steps",
+    "find_names",
     "read_duration",
 )
 
@@ -173,6 +174,17 @@ async def break_glass(
         if kept.warning and not options.dry_run:
             kept = await _keep_in_cluster(cluster, backup, options, kept)
         return BreakGlassReport(done, kept, options.dry_run, until)
+
+
+async def find_names(kubeconfig: str, context: str) -> list[str]:
+    """Return what every webhook configuration is called, for completion.
+
+    Raises:
+        ConfigError, ClusterError: as `break_glass`.
+    """
+    async with connect(kubeconfig, context) as cluster:
+        configurations = await list_configurations(cluster)
+        return sorted({one["metadata"]["name"] for one in configurations})
 
 
 async def _find_meant(

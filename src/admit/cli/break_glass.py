@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from admit._tasks.break_glass import BACKUP_NAMESPACE
+from admit.cli.completing import complete_names
 from admit.cli.output import clean, show_json, show_note
 from admit.errors import ConfigError
 
@@ -52,7 +53,9 @@ cluster_options = _all(
 )
 
 selection_options = _all(
-    click.argument("names", nargs=-1, metavar="[NAMES]..."),
+    click.argument(
+        "names", nargs=-1, metavar="[NAMES]...", shell_complete=complete_names
+    ),
     click.option("--all", "every", is_flag=True, help="All there are."),
     click.option(
         "--vendor", default="", metavar="NAME", help="Those of kyverno, gatekeeper, …"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from admit._tasks.doctor import DoctorOptions, examine
 from admit.cli.break_glass import cluster_options
+from admit.cli.doctor_page import render_page
 from admit.cli.options import debug_option, output_option
 from admit.cli.output import clean, show_json, show_note
 from admit.doctor import SEVERITIES
@@ -49,17 +51,21 @@ COLOURS: Final = {"error": "red", "warning": "yellow", "info": "cyan"}
     help="Exit with 1 if a finding is as bad as this, or worse.",
 )
 @cluster_options
-@output_option()
+@click.option(
+    "--watch",
+    "every",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="Look again every so often, until Ctrl-C.",
+)
+@output_option("text", "json", "html")
 @debug_option
 def command(
     *,
-    probe: bool,
-    api_server_log: tuple[str, ...],
-    audit_log: tuple[str, ...],
     severity: Severity,
-    kubeconfig: str,
-    context: str,
+    every: float | None,
     output: str,
+    **where: Any,
 ) -> None:
     """Look at every webhook of a cluster, whoever runs it, and change nothing.
 
@@ -75,22 +81,23 @@ def command(
       admit doctor
       admit doctor -o json --severity warning
       admit doctor --api-server-log /var/log/kube-apiserver.log
+      admit doctor -o html > webhooks.html
+      admit doctor --watch 10
     """  # noqa: D301 - click's mark
-    report = asyncio.run(
-        examine(
-            DoctorOptions(
-                kubeconfig=kubeconfig,
-                context=context,
-                probe=probe,
-                api_server_log=api_server_log,
-                audit_log=audit_log,
-            )
-        )
-    )
-    if output == "json":
-        show_json(report)
-    else:
-        _show(report)
+    options = DoctorOptions(**where)
+    while True:
+        report = asyncio.run(examine(options))
+        if output == "html":
+            click.echo(render_page(report))
+        elif output == "json":
+            show_json(report)
+        else:
+            if every is not None:
+                click.clear()
+            _show(report)
+        if every is None:
+            break
+        time.sleep(every)
     click.get_current_context().exit(int(report.has_at_least(severity)))
 
 

@@ -15,13 +15,14 @@ from admit.cli.break_glass import (
     show_report,
     write_options,
 )
+from admit.cli.completing import complete_names
 from admit.cli.options import debug_option, output_option
 
 __all__ = ("command",)
 
 
 @click.command("restore", short_help="Put back what failopen and disable changed.")
-@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.argument("names", nargs=-1, metavar="[NAMES]...", shell_complete=complete_names)
 @click.option(
     "--from",
     "source",
