@@ -125,7 +125,7 @@ SHOWN: list[tuple[Event, list[str]]] = [
             "         Warning: careful",
         ],
     ),
-    (Reloaded(policies=3, version="1a2b"), ["reloaded: 3 policies are in use"]),
+    (Reloaded(policies=3, version="1a2b"), ["reloaded; policies in use: 3"]),
     (
         Broken.of(PolicyError("wrong", place="p:1", hint="do")),
         [

@@ -90,7 +90,7 @@ def _show(event: Event) -> None:
         case Decided():
             _show_decision(event)
         case Reloaded():
-            click.echo(f"{_now()} reloaded: {event.policies} policies are in use")
+            click.echo(f"{_now()} reloaded; policies in use: {event.policies}")
         case Broken():
             click.echo(f"{_now()} not reloaded; the policies stay as they were")
             place, hint = event.place or None, event.hint or None
