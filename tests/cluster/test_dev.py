@@ -135,7 +135,7 @@ def test_policies_are_asked_reloaded_kept_and_everything_ends(folder: Path) -> N
         # What is saved counts.
         changed = POLICIES.replace("Pod must have an app label", "No label, no pod")
         write(folder / "policies.py", changed)
-        running.wait_for("reloaded: 2 policies")
+        running.wait_for("reloaded; policies in use: 2")
         refused = running.kubectl("apply", "-f", "raw.yaml")
         assert "denied the request: No label, no pod" in refused
 
@@ -146,7 +146,7 @@ def test_policies_are_asked_reloaded_kept_and_everything_ends(folder: Path) -> N
         assert "No label, no pod" in running.kubectl("apply", "-f", "raw.yaml")
         moved = changed.replace("@app.validate", '@app.validate(path="/elsewhere")')
         write(folder / "policies.py", moved.replace("No label", "Still no label"))
-        running.wait_for("reloaded: 2 policies")
+        running.wait_for("reloaded; policies in use: 2")
         refused = running.kubectl("apply", "-f", "raw.yaml")
         assert 'webhook "elsewhere.pod-labels.example.com" denied' in refused
         assert "Still no label" in refused
