@@ -8,7 +8,8 @@ import pytest
 
 from admit._tasks.documents import Document, read_documents
 from admit._tasks.load import load_policies
-from admit._tasks.requests import Kinds, Wish, draft_request, guess_plural
+from admit._tasks.requests import Wish, draft_request
+from admit._tasks.resources import Kinds, guess_plural
 from admit.errors import ConfigError, ReviewError
 from tests.commands import POD, write
 from tests.reviews import review_body
@@ -331,6 +332,28 @@ def test_an_admission_review_that_is_none_has_a_path(members: dict[str, Any]) ->
         (
             minimal("Ingress", "extensions/v1beta1"),
             "Kubernetes serves Ingress as networking.k8s.io/v1 now, or put its CRD",
+        ),
+        (
+            minimal("PodDisruptionBudget", "policy/v1beta1"),
+            "in a namespace; Kubernetes serves PodDisruptionBudget as policy/v1 now",
+        ),
+        (minimal("CronJob", "batch/v1beta1"), "serves CronJob as batch/v1 now"),
+        (minimal("Deployment", "apps/v1beta1"), "serves Deployment as apps/v1 now"),
+        (
+            minimal("Event", "events.k8s.io/v1beta1"),
+            "serves Event as events.k8s.io/v1 now",
+        ),
+        (
+            minimal("ClusterRole", "rbac.authorization.k8s.io/v1beta1"),
+            "taken as clusterroles, cluster-wide; Kubernetes serves ClusterRole as rbac",
+        ),
+        (
+            minimal("PodSecurityPolicy", "policy/v1beta1"),
+            "Kubernetes has none any more, but Pod Security admission, or put",
+        ),
+        (
+            minimal("Service", "serving.knative.dev/v1"),
+            "taken as services, in a namespace; put its CRD among the files",
         ),
         (minimal("Deploymnt", "apps/v1"), "did you mean apps/v1 Deployment? Or put"),
         (minimal("Zzz", "z.io/v1"), "in a namespace; put its CRD among the files"),

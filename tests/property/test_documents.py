@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from admit._tasks.dialect import dump_yaml, load_yaml
 from admit._tasks.documents import Document, read_documents
-from admit._tasks.requests import Kinds, Wish, draft_request
+from admit._tasks.requests import Wish, draft_request
+from admit._tasks.resources import Kinds
 from admit.errors import ConfigError, ReviewError
 
 # What JSON can hold and YAML can write: no control characters, no lone surrogates.

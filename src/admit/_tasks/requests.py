@@ -7,7 +7,6 @@ kubectl sends (options, operations), seen through a real API server.
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from admit._tasks.pairs import DEFAULT_NAMESPACE
+from admit._tasks.resources import find_served, guess_plural, suggest_kind
 from admit.errors import ConfigError
-from admit.kinds import ResourceType, find_resource_type, find_resource_types, get_kind
+from admit.kinds import ResourceType, get_kind
 from admit.kinds._index import KINDS
 from admit.review import (
     AdmissionRequest,
@@ -29,13 +29,13 @@ from admit.review import (
 from admit.view.unknown import find_unknown_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from admit._tasks.documents import Document
-    from admit.app import App
+    from admit._tasks.resources import Kinds
     from admit.review import Operation
 
-__all__ = ("Draft", "Kinds", "Wish", "draft_request")
+__all__ = ("Draft", "Wish", "draft_request")
 
 API_VERSION: Final = "admission.k8s.io/v1"
 
@@ -117,84 +117,6 @@ class Draft:
     def request(self) -> AdmissionRequest:
         """What is asked."""
         return self.review.request
-
-
-class Kinds:
-    """Which resource a kind is: built in, an app's own, or a CRD's among the files."""
-
-    def __init__(self, apps: Iterable[App], documents: Iterable[Document]) -> None:
-        self._known: dict[tuple[str, str], ResourceType] = {}
-        for document in documents:
-            self._learn(document.content)
-        for app in apps:
-            for handler in app.handlers:
-                for kind in handler.signature.kinds:
-                    if kind.__resource__ is not None:
-                        self._add(kind.__resource__)
-
-    def find(self, api_version: str, kind: str) -> ResourceType | None:
-        """Find the resource of a kind, or None."""
-        return find_resource_type(api_version, kind) or self._known.get(
-            (api_version, kind)
-        )
-
-    def find_by_plural(self, plural: str, group: str | None) -> ResourceType | None:
-        """Find a resource by its name; without a group the first that has it."""
-        own = (type_ for type_ in self._known.values() if type_.plural == plural)
-        for type_ in (*find_resource_types(plural), *own):
-            if group is None or type_.group == group:
-                return type_
-        return None
-
-    def _add(self, type_: ResourceType) -> None:
-        self._known[type_.api_version, type_.kind] = type_
-
-    def _learn(self, content: Mapping[str, Any]) -> None:
-        if content.get("kind") != "CustomResourceDefinition":
-            return
-        try:
-            crd = msgspec.convert(content.get("spec"), _CRD)
-        except msgspec.ValidationError:
-            return  # reviewed like any other object, but nothing is learnt from it
-        for version in crd.versions:
-            self._add(
-                ResourceType(
-                    group=crd.group,
-                    version=version.name,
-                    kind=crd.names.kind,
-                    plural=crd.names.plural,
-                    namespaced=crd.scope != "Cluster",
-                )
-            )
-
-
-class _Names(msgspec.Struct):
-    kind: str
-    plural: str
-
-
-class _Version(msgspec.Struct):
-    name: str
-
-
-class _CRD(msgspec.Struct):
-    group: str
-    names: _Names
-    scope: str
-    versions: list[_Version]
-
-
-def guess_plural(kind: str) -> str:
-    """Return the plural that a kind most likely has.
-
-    Source: apimachinery pkg/api/meta/restmapper.go, UnsafeGuessKindToResource.
-    """
-    name = kind.lower()
-    if name.endswith("endpoints"):
-        return name
-    if name.endswith("s"):
-        return f"{name}es"
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def draft_request(
@@ -328,13 +250,18 @@ class _Drafting:
 
     def _guess(self) -> ResourceType:
         kind = self.kind
-        plural = guess_plural(kind.kind)
+        served = find_served(kind.group, kind.kind)
+        plural = served.plural if served else guess_plural(kind.kind)
+        namespaced = served is None or served.namespaced
+        where = "in a namespace" if namespaced else "cluster-wide"
         self.notes.append(
             f"{self.object['apiVersion']} {kind.kind} is not known here: taken as "
-            f"{plural}, in a namespace; {_suggest(kind.kind)}put its CRD among the "
-            "files"
+            f"{plural}, {where}; {suggest_kind(kind.group, kind.kind)}put its CRD "
+            "among the files"
         )
-        return ResourceType(kind.group, kind.version, kind.kind, plural)
+        return ResourceType(
+            kind.group, kind.version, kind.kind, plural, namespaced=namespaced
+        )
 
     def _name(self) -> str:
         name = self._text("name")
@@ -397,17 +324,6 @@ class _Drafting:
             return None
         dry_run = {"dryRun": ["All"]} if self.wish.dry_run else {}
         return {"apiVersion": "meta.k8s.io/v1", **options, **dry_run}
-
-
-def _suggest(name: str) -> str:
-    """Return which built-in kind may be meant: retired here, or misspelt."""
-    (near,) = difflib.get_close_matches(name, KINDS, n=1) or ("",)
-    type_ = get_kind(near).__resource__ if near else None
-    if type_ is None:
-        return ""
-    if near == name:
-        return f"Kubernetes serves {name} as {type_.api_version} now, or "
-    return f"did you mean {type_.api_version} {near}? Or "
 
 
 def _raw(value: Mapping[str, Any] | None) -> msgspec.Raw:

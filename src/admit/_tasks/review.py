@@ -28,7 +28,8 @@ from admit._exchange import exchange, read_timeout
 from admit._tasks.documents import Document, read_documents
 from admit._tasks.load import Policies, load_policies
 from admit._tasks.pairs import pair_up
-from admit._tasks.requests import Draft, Kinds, Wish, draft_request
+from admit._tasks.requests import Draft, Wish, draft_request
+from admit._tasks.resources import Kinds
 from admit._tasks.webhooks import Entry, to_entry
 from admit.errors import AdmitError, ConfigError, ReviewError
 from admit.review import (
