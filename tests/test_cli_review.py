@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from admit.cli.root import root
@@ -399,3 +400,35 @@ def test_a_misspelt_field_is_noted_with_its_place(folder: Path) -> None:
         "unknown field" in line
         for line in show("-f", "pod.yaml", "--operation", "delete")
     )
+
+
+def test_as_yaml_the_objects_are_those_that_would_be_stored(folder: Path) -> None:
+    """They can be reviewed again, and then nothing is left to change."""
+    write(folder / "second.yaml", POD.replace("name: web", "name: other"))
+    write(
+        folder / "raw.yaml",
+        POD.replace("  name: web\n", "  name: bare\n  namespace: raw\n", 1),
+    )
+    files = ("-f", "pod.yaml", "-f", "raw.yaml", "-f", "second.yaml")
+    result = invoke("review", "policies.py", *files, "-o", "yaml")
+    assert result.exit_code == 1
+    stored = list(yaml.safe_load_all(result.stdout))
+    assert [one["metadata"] for one in stored] == [
+        {"name": name, "namespace": "default", "labels": {"app": "my-app"}}
+        for name in ("web", "other")
+    ]
+    assert 'error when creating "raw.yaml"' in result.stderr
+    assert "dry run" not in result.stderr
+    (again, _) = ask("policies.py", "-f", "-", input=result.stdout)
+    assert again["allowed"]
+    assert again["patch"] == []
+
+
+@pytest.mark.parametrize(
+    "options", [("--operation", "DELETE"), ("--subresource", "status")]
+)
+def test_as_yaml_what_stores_no_object_of_its_own_prints_none(
+    folder: Path, options: tuple[str, ...]
+) -> None:
+    result = invoke("review", "policies.py", "-f", "pod.yaml", "-o", "yaml", *options)
+    assert (result.exit_code, result.stdout) == (0, "")

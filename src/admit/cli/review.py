@@ -102,7 +102,7 @@ class _Review(click.Command):
 @click.option("--group", "groups", multiple=True, help="The user's groups; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Ask as kubectl --dry-run=server does.")
 @modes_option
-@output_option()
+@output_option("text", "json", "yaml")
 @debug_option
 def command(
     *,
@@ -120,7 +120,8 @@ def command(
     POLICIES is a Python file, a folder of them, or module:app. The mutating webhooks
     are called in turn, then the validating ones, each with the very bytes that the
     API server would send; nothing is stored. The patch is shown as a difference of
-    the object.
+    the object. With -o yaml the objects are printed as they would be stored; those that
+    are denied are left out, and standard error says why.
 
     Not offline: the API server's own defaults, and `when` conditions, which count as
     true.
@@ -146,6 +147,8 @@ def command(
     reports = review(options)
     if output == "json":
         show_json([to_json(report) for report in reports])
+    elif output == "yaml":
+        _show_stored(reports)
     else:
         _show(reports)
     failures = [failure for report in reports for failure in report.failures]
@@ -196,21 +199,47 @@ def _show(reports: tuple[ObjectReport, ...]) -> None:
     for number, report in enumerate(reports):
         if number and (report.patch or reports[number - 1].patch):
             click.echo()
-        for warning in report.warnings:
-            label = click.style("Warning:", fg="yellow", bold=True)
-            click.echo(f"{label} {clean(warning)}")
+        _show_warnings(report)
         if report.allowed:
             click.echo(clean(_tell_success(report)))
         else:
             click.echo(clean(_tell_failure(report)))
-        for failure in report.failures:
-            traced = TRACEBACK if failure.__cause__ else None
-            show_place(failure.place, failure.hint or traced)
-        for note in report.notes:
-            click.echo(click.style(f"  note: {clean(note)}", dim=True))
+        _show_remarks(report)
         for line in _compare(report):
             colour = COLOURS.get(line[:1])
             click.echo(click.style(line, fg=colour) if colour else line)
+
+
+def _show_warnings(report: ObjectReport, *, err: bool = False) -> None:
+    for warning in report.warnings:
+        label = click.style("Warning:", fg="yellow", bold=True)
+        click.echo(f"{label} {clean(warning)}", err=err)
+
+
+def _show_remarks(report: ObjectReport, *, err: bool = False) -> None:
+    for failure in report.failures:
+        traced = TRACEBACK if failure.__cause__ else None
+        show_place(failure.place, failure.hint or traced, err=err)
+    for note in report.notes:
+        click.echo(click.style(f"  note: {clean(note)}", dim=True), err=err)
+
+
+def _show_stored(reports: tuple[ObjectReport, ...]) -> None:
+    """Print what would be stored; all else goes to standard error."""
+    for report in reports:
+        _show_warnings(report, err=True)
+        if not report.allowed or report.failures or report.notes:
+            tell = _tell_success if report.allowed else _tell_failure
+            click.echo(clean(tell(report)), err=True)
+        _show_remarks(report, err=True)
+    click.echo(dump_yaml(filter(None, map(_find_stored, reports))), nl=False)
+
+
+def _find_stored(report: ObjectReport) -> dict[str, Any] | None:
+    """Return the object that is stored; none of a DELETE, CONNECT or subresource is."""
+    request = report.draft.request
+    stores = request.operation in {"CREATE", "UPDATE"} and not request.sub_resource
+    return report.object if stores and report.allowed else None
 
 
 def _name_of(report: ObjectReport) -> tuple[str, str]:
