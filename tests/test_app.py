@@ -384,6 +384,17 @@ def test_in_mode_audit_only_the_audit_log_is_told() -> None:
     }
 
 
+@pytest.mark.parametrize("mode", ["warn", "audit"])
+def test_a_mode_moves_no_path_and_leaves_the_failure_policy(mode: str) -> None:
+    """What is registered still fits when the mode is changed at deployment."""
+    registered, served = (
+        [(one.path, one.webhook_name, one.failure_policy) for one in app.endpoints()]
+        for app in (moded("enforce"), moded(mode))
+    )
+    assert {failure_policy for _, _, failure_policy in served} == {"Fail"}
+    assert served == registered
+
+
 def test_a_mode_for_a_policy_that_is_not_there_is_an_operators_error() -> None:
     with pytest.raises(ConfigError, match="no policy 'typo'") as caught:
         labelled().override_modes({"typo": "warn"})
