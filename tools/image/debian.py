@@ -74,7 +74,9 @@ def unpack(package: Path, root: Path, without: Sequence[str]) -> None:
     content = _run("dpkg-deb", "--fsys-tarfile", str(package))
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         wanted = list(_wanted(archive, without))
-        archive.extractall(root, wanted, filter="tar")
+        # Debian 12's Python is older than the argument that says the same.
+        archive.extraction_filter = getattr(tarfile, "tar_filter", _unfiltered)
+        archive.extractall(root, wanted)
     status = root / "var/lib/dpkg/status.d" / package.name.partition("_")[0]
     status.parent.mkdir(parents=True, exist_ok=True)
     status.write_bytes(_run("dpkg-deb", "--field", str(package)))
@@ -91,7 +93,13 @@ def _wanted(
             continue
         if member.islnk():
             raise ImageError(f"{archive.name}: a hard link: {member.name}")
-        yield member.replace(name=path, uname="", gname="", deep=False)
+        member.name, member.uname, member.gname = path, "", ""
+        member.mode &= 0o755
+        yield member
+
+
+def _unfiltered(member: tarfile.TarInfo, _path: str) -> tarfile.TarInfo:
+    return member
 
 
 def _run(*command: str) -> bytes:
