@@ -51,7 +51,7 @@ cluster-test: $(STAMP)  ## The tests that drive a real kube-apiserver
 	@if command -v go >/dev/null; then tools/assets/build cluster >/dev/null; fi
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
-node-test: $(STAMP)  ## The tests on a node with containers (needs root, Linux)
+node-test: $(STAMP)  ## The tests on a node with containers (needs root, Linux, Go)
 	@tools/node/run $(ARGS)
 
 image: $(STAMP)  ## The container image as build/admit-VERSION.tar, without a daemon
