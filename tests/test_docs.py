@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from admit import App, Deny, HandlerError, Pod
-from admit.telemetry.logged import LEVELS, logged
+from admit.telemetry import Measures
+from admit.telemetry.logged import LEVELS
+from admit.telemetry.watched import watched as watch
 from tests.pages import ROOT, blocks, matches, needs_cluster, pages, walking
 from tests.reviews import ask, pod
 
@@ -83,7 +85,7 @@ def test_every_field_of_a_log_line_is_documented() -> None:
         raise Deny("no")
 
     (endpoint,) = app.endpoints()
-    watched = logged(endpoint, Kept())
+    watched = watch(endpoint, Measures(), Kept())
     for given in (pod(), pod() | {"metadata": {}}):
         with contextlib.suppress(HandlerError):
             asyncio.run(watched(ask(given)))

@@ -24,10 +24,9 @@ from admit.telemetry import (
     Sample,
     collect,
     configure_logs,
-    logged,
-    measured,
     render,
     render_alone,
+    watched,
 )
 from admit.telemetry import metrics as table
 from tests.reviews import ask, pod
@@ -102,7 +101,7 @@ def read(text: bytes) -> dict[tuple[str, str], float]:
 
 def test_a_wrapper_is_called_as_what_it_wraps(endpoints: dict[str, Any]) -> None:
     for endpoint in endpoints.values():
-        wrapped = measured(logged(endpoint, Heard()), Measures())
+        wrapped = watched(endpoint, Measures(), Heard())
         for name in (
             *("webhook_name", "suspends", "timeout_seconds", "running", "handlers"),
             *("mutating", "path", "rules"),
@@ -128,7 +127,7 @@ def test_each_verdict_is_counted_and_told_once(
     path: str, request_: AdmissionRequest, verdict: str, endpoints: dict[str, Any]
 ) -> None:
     measures, heard = Measures(), Heard()
-    reviewer = measured(logged(endpoints[path], heard), measures)
+    reviewer = watched(endpoints[path], measures, heard)
     try:
         if verdict == "timeout":
 
@@ -160,7 +159,7 @@ def test_each_verdict_is_counted_and_told_once(
 
 def test_a_line_names_the_policies(endpoints: dict[str, Any]) -> None:
     heard = Heard()
-    reviewer = logged(endpoints["/validate"], heard)
+    reviewer = watched(endpoints["/validate"], Measures(), heard)
     review(reviewer, ask(pod(do="deny")))
     with pytest.raises(HandlerError):
         review(reviewer, ask(pod(do="fail")))
@@ -174,7 +173,7 @@ def test_allowed_reviews_are_told_at_level_debug_only(
     endpoints: dict[str, Any],
 ) -> None:
     heard = Heard(logging.INFO)
-    reviewer = logged(endpoints["/validate"], heard)
+    reviewer = watched(endpoints["/validate"], Measures(), heard)
     review(reviewer, ask(pod(app="web")))
     assert not heard.lines
     review(reviewer, ask(pod(do="deny")))
@@ -189,17 +188,17 @@ def test_names_from_strangers_are_cut_and_subresources_told(
 ) -> None:
     heard = Heard()
     request = ask(pod(do="deny"), name="x" * 10_000, subResource="")
-    review(logged(endpoints["/validate"], heard), request)
+    review(watched(endpoints["/validate"], Measures(), heard), request)
     assert heard.lines[0]["name"] == "x" * 253
     request = ask(pod(), subResource="status", operation="UPDATE")
-    review(logged(endpoints["/validate"], heard), request)
+    review(watched(endpoints["/validate"], Measures(), heard), request)
     assert heard.lines[1]["resource"] == "pods/status"
 
 
 def test_likely_labels_are_there_from_the_start(endpoints: dict[str, Any]) -> None:
     measures = Measures()
     for endpoint in endpoints.values():
-        measured(endpoint, measures)
+        watched(endpoint, measures, Heard())
     found = read(render(collect(measures, Counts())))
     webhook = "validate.pod-labels.example.com"
     for operation in ("CREATE", "UPDATE"):
@@ -219,9 +218,9 @@ def test_numbers_of_a_name_go_on_when_its_policies_are_reloaded(
     endpoints: dict[str, Any],
 ) -> None:
     measures = Measures()
-    review(measured(endpoints["/validate"], measures), ask(pod(app="web")))
+    review(watched(endpoints["/validate"], measures, Heard()), ask(pod(app="web")))
     again = {e.path: e for e in make_app().endpoints()}["/validate"]
-    review(measured(again, measures), ask(pod(app="web")))
+    review(watched(again, measures, Heard()), ask(pod(app="web")))
     found = read(render(collect(measures, Counts())))
     webhook = "validate.pod-labels.example.com"
     assert found["admit_reviews_total", f"CREATE,allow,{webhook}"] == 2
@@ -236,9 +235,10 @@ def test_a_reviewer_without_rules_has_every_operation() -> None:
         async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
             raise NotImplementedError
 
-    wrapped = measured(Bare(), Measures())
+    measures = Measures()
+    wrapped = watched(Bare(), measures, Heard())
     assert wrapped.suspends is True
-    operations = {sample.labels[1] for sample in wrapped.collect()[1:]}
+    operations = {sample.labels[1] for sample in measures.collect()[1:]}
     assert operations == {"CREATE", "UPDATE", "DELETE", "CONNECT"}
     with pytest.raises(NotImplementedError):
         review(wrapped, ask(pod()))

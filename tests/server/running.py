@@ -23,9 +23,8 @@ from admit.telemetry import (
     Measures,
     collect,
     configure_logs,
-    logged,
-    measured,
     render_alone,
+    watched,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def serving(
             chosen = endpoints_of(tutorial()) if endpoints is None else endpoints
             if chosen:
                 server.set_routes(
-                    {p: measured(logged(e, lines), measures) for p, e in chosen.items()}
+                    {p: watched(e, measures, lines) for p, e in chosen.items()}
                 )
             started.set()
             await stop.wait()

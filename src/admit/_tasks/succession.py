@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from admit._handler import Running
 from admit._tasks.events import Broken, Reloaded
 from admit.errors import AdmitError, PolicyError
-from admit.telemetry import logged, measured
+from admit.telemetry import watched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -175,7 +175,7 @@ class Succession:
     def _serve(self, endpoints: Mapping[str, Endpoint]) -> None:
         self._server.set_routes(
             {
-                path: measured(logged(endpoint, self._lines), self._measures)
+                path: watched(endpoint, self._measures, self._lines)
                 for path, endpoint in endpoints.items()
             }
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from admit.telemetry.logged import logged
 from admit.telemetry.logs import Lines, configure_logs
-from admit.telemetry.measured import Measures, measured
+from admit.telemetry.measured import Measures
 from admit.telemetry.metrics import METRICS, Metric, Sample, collect, collect_process
 from admit.telemetry.render import Ledger, render, render_alone
+from admit.telemetry.watched import watched
 
 __all__ = (
     "METRICS",
@@ -18,8 +18,7 @@ __all__ = (
     "collect",
     "collect_process",
     "configure_logs",
-    "logged",
-    "measured",
     "render",
     "render_alone",
+    "watched",
 )

@@ -1,22 +1,18 @@
-"""A Reviewer that counts what it decides."""
+"""The numbers of reviewers: how many of which verdict, and how long they took."""
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from admit.errors import HandlerError, ReviewError
 from admit.telemetry.metrics import DURATION_BUCKETS_SECONDS, Sample
-from admit.telemetry.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from admit.review import AdmissionRequest, AdmissionResponse
+    from admit.review import AdmissionRequest
 
-__all__ = ("Measured", "Measures", "measured")
+__all__ = ("Measured", "Measures")
 
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 VERDICTS: Final = ("allow", "deny", "error", "invalid", "timeout")
@@ -46,7 +42,7 @@ class Measures:
         return self.errors
 
     def get(self, reviewer: Any) -> Measured:
-        """Return a reviewer that counts: the numbers of one name go on."""
+        """Return the numbers of a reviewer; those of one name go on."""
         measured = Measured(reviewer, self.errors)
         before = self._measured.get(measured.webhook_name)
         if before is not None:
@@ -59,9 +55,9 @@ class Measures:
         names = set(webhooks)
         self._measured = {n: m for n, m in self._measured.items() if n in names}
         kept = {
-            handler.name
+            policy
             for measured in self._measured.values()
-            for handler in getattr(measured, "handlers", ())
+            for policy in measured.policies
         }
         for name in self.errors.keys() - kept:
             del self.errors[name]
@@ -88,24 +84,22 @@ class Measures:
         return samples
 
 
-def measured(reviewer: Any, measures: Measures) -> Measured:
-    """Return a reviewer that decides as the given one does, and counts.
+class Measured:
+    """The numbers of one reviewer.
 
-    It keeps `webhook_name`, `suspends`, `timeout_seconds` and whatever else it has.
+    Attributes:
+        webhook_name: the reviewer's.
+        policies: the names of its policies.
     """
-    return measures.get(reviewer)
 
-
-class Measured(Wrapper):
-    """A reviewer and its numbers."""
-
-    __slots__ = ("_errors", "_reviews", "_seconds")
+    __slots__ = ("_errors", "_reviews", "_seconds", "policies", "webhook_name")
 
     def __init__(self, reviewer: Any, errors: dict[str, int]) -> None:
-        super().__init__(reviewer)
+        self.webhook_name: str = reviewer.webhook_name
+        self.policies = tuple(h.name for h in getattr(reviewer, "handlers", ()))
         self._errors = errors
-        for handler in getattr(reviewer, "handlers", ()):
-            errors.setdefault(handler.name, 0)
+        for policy in self.policies:
+            errors.setdefault(policy, 0)
         mutating = getattr(reviewer, "mutating", False)
         verdicts = ("mutate", *VERDICTS) if mutating else VERDICTS
         self._reviews = {
@@ -116,34 +110,17 @@ class Measured(Wrapper):
         # A count for each bucket and beyond, then the sum.
         self._seconds: list[float] = [0] * (len(DURATION_BUCKETS_SECONDS) + 1) + [0.0]
 
-    async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
-        """Decide, and count it."""
-        start = perf_counter()
-        verdict = "error"
-        try:
-            response: AdmissionResponse = await self._reviewer(request)
-            if not response.allowed:
-                verdict = "deny"
-            else:
-                verdict = "mutate" if response.patch else "allow"
-        except HandlerError as error:
-            if error.policy in self._errors:
-                self._errors[error.policy] += 1
-            raise
-        except ReviewError:
-            verdict = "invalid"
-            raise
-        except asyncio.CancelledError:
-            verdict = "timeout"
-            raise
-        else:
-            return response
-        finally:
-            seconds = perf_counter() - start
-            self._seconds[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
-            self._seconds[-1] += seconds
-            key = request.operation, verdict
-            self._reviews[key] = self._reviews.get(key, 0) + 1
+    def count(self, request: AdmissionRequest, verdict: str, seconds: float) -> None:
+        """Count one review."""
+        self._seconds[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
+        self._seconds[-1] += seconds
+        key = request.operation, verdict
+        self._reviews[key] = self._reviews.get(key, 0) + 1
+
+    def count_failure(self, policy: str) -> None:
+        """Count a policy that failed."""
+        if policy in self._errors:
+            self._errors[policy] += 1
 
     def take_over(self, other: Measured) -> None:
         """Go on from the numbers of another, which may still have reviews to end."""
