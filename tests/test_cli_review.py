@@ -432,3 +432,30 @@ def test_as_yaml_what_stores_no_object_of_its_own_prints_none(
 ) -> None:
     result = invoke("review", "policies.py", "-f", "pod.yaml", "-o", "yaml", *options)
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_a_field_that_the_api_server_has_set_before_is_noted(folder: Path) -> None:
+    write(
+        folder / "replicas.py",
+        """
+        from admit import App, Deployment
+
+        app = App("replicas", domain="example.com")
+
+        @app.mutate
+        def three(deployment: Deployment) -> None:
+            if deployment.spec.replicas is None:
+                deployment.spec.replicas = 3
+            deployment.metadata.labels.setdefault("a", "b")
+        """,
+    )
+    text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {%s}}"
+    write(folder / "absent.yaml", text % "paused: true")
+    write(folder / "chosen.yaml", text % "replicas: 2")
+    absent = invoke("review", "replicas.py", "-f", "absent.yaml").stdout
+    assert (
+        "  note: three sets /spec/replicas, which the API server has set before, such "
+        "as to 1: set only where it is absent, it is never set in a cluster\n"
+    ) in absent
+    assert absent.count("note:") == 1
+    assert "note:" not in invoke("review", "replicas.py", "-f", "chosen.yaml").stdout

@@ -25,6 +25,7 @@ import msgspec
 
 from admit import patch as json_patch
 from admit._exchange import exchange, read_timeout
+from admit._tasks.defaulting import find_defaulted
 from admit._tasks.documents import Document, read_documents
 from admit._tasks.load import Policies, load_policies
 from admit._tasks.pairs import pair_up
@@ -265,6 +266,7 @@ class _Run:
     """One request on its way through the chain."""
 
     def __init__(self, draft: Draft) -> None:
+        self.draft = draft
         self.review = draft.review
         self.object = copy.deepcopy(draft.request.object)
         self.asked: set[str] = set()
@@ -297,14 +299,33 @@ class _Run:
 
     async def mutate(self, entry: Entry) -> bool:
         """Ask a mutating webhook; return whether it changed the object."""
+        asked = len(self.results)
         response = await self.call(entry)
         if response is None or not response.patch or self.object is None:
             return False
         before = self.object
         self.object = json_patch.apply(before, response.patch)
+        self._note_defaulted(response.patch, self.results[asked:])
         self.patch += response.patch
         self._send(self.object)
         return not json_patch.same(before, self.object)
+
+    def _note_defaulted(
+        self, patch: Sequence[json_patch.Operation], results: Sequence[PolicyResult]
+    ) -> None:
+        """Note what a policy adds here that is there already in a cluster."""
+        request = self.review.request
+        if self.draft.document.content["kind"] == "AdmissionReview":
+            return  # of an API server, with its defaults
+        kind = request.kind
+        api_version = f"{kind.group}/{kind.version}".lstrip("/")
+        names = " or ".join(one.policy for one in results if one.verdict == "mutate")
+        for path, value in find_defaulted(api_version, kind.kind, patch):
+            self.note(
+                f"{names} sets {path}, which the API server has set before, such as "
+                f"to {msgspec.json.encode(value).decode()}: set only where it is "
+                "absent, it is never set in a cluster"
+            )
 
     def store(self) -> None:
         """Give a new object what the API server gives it before it is validated."""
