@@ -19,6 +19,7 @@ from admit.testing.credentials import Authority
 from admit.testing.kubectl import KUBECTL_TIMEOUT_SECONDS, run_kubectl
 from admit.testing.process import Process, wait_ready
 from admit.testing.registering import registered
+from admit.testing.snapshots import restore_data, save_snapshot
 from admit.testing.users import User, issue_user
 
 if TYPE_CHECKING:
@@ -162,6 +163,29 @@ class ControlPlane:
         deadline = time.monotonic() + self._start_timeout_seconds
         self._launch_api_server(flags)
         self._wait_ready(self._is_ready, deadline)
+
+    def save_snapshot(self, file: Path) -> None:
+        """Write a snapshot of etcd.
+
+        Raises:
+            ClusterError: etcd did not give one.
+        """
+        save_snapshot(self._state.folder / "etcd.sock", file)
+
+    def restore_snapshot(self, file: Path) -> None:
+        """Go on from a snapshot, at the same address: API server and etcd start anew.
+
+        Raises:
+            ConfigError: the assets hold no etcdutl.
+            ClusterError: it is no snapshot, or nothing is ready in time.
+        """
+        state = self._state
+        state.processes[API_SERVER].kill()
+        state.processes["etcd"].kill()
+        peer = f"unix://{state.folder}/peer.sock"
+        restore_data(self.assets, file, state.folder / "etcd", peer)
+        self._launch("etcd", programs.etcd_flags(state.folder), folder=state.folder)
+        self.start_api_server()
 
     @property
     def url(self) -> str:
