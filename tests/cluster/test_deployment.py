@@ -38,7 +38,7 @@ SERVERS_SPEC = {
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
-    "named": ("--namespace", "team-a", "--name", "guard", "--secret", "own"),
+    "named": ("--namespace", "guards", "--name", "guard", "--secret", "own"),
     "bound": ("--api-server", "10.0.0.5/32", "--api-server", "fd00::/64"),
     "scaled": ("--max-replicas", "5", "--mode", "require_app_label=warn"),
     "bare": (
@@ -345,8 +345,8 @@ def of_admit(rendered: str) -> dict[tuple[str, str], Any]:
         ("--certs", "cert-manager"),
         ("--client-ca-file", "CA", "--client-name", "api"),
         ("--name", "guard"),
-        ("--namespace", "team-a", "--api-server", "10.0.0.0/28"),
-        ("--name", "guard", "--namespace", "team-a"),
+        ("--namespace", "guards", "--api-server", "10.0.0.0/28"),
+        ("--name", "guard", "--namespace", "guards"),
     ],
     ids=lambda options: " ".join(options) or "default",
 )
@@ -404,7 +404,7 @@ SEVERAL = {
 }
 
 
-@pytest.mark.parametrize("place", [("labels", "admit-labels"), ("guard", "team-a")])
+@pytest.mark.parametrize("place", [("labels", "admit-labels"), ("guard", "guards")])
 def test_a_chart_of_several_apps_in_folders_makes_the_same_objects(
     cluster: ControlPlane, tmp_path: Path, place: tuple[str, str]
 ) -> None:
