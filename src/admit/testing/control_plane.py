@@ -36,6 +36,7 @@ API_SERVER = "kube-apiserver"
 # Another program may take the port between our look and the API server's bind.
 PORT_ATTEMPTS = 5
 PORT_TAKEN = "address already in use"
+PORT_PAUSE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -161,8 +162,15 @@ class ControlPlane:
             ClusterError: it is not ready in time; the message has the logs.
         """
         deadline = time.monotonic() + self._start_timeout_seconds
-        self._launch_api_server(flags)
-        self._wait_ready(self._is_ready, deadline)
+        while True:
+            process = self._launch_api_server(flags)
+            try:
+                return self._wait_ready(self._is_ready, deadline)
+            except ClusterError:
+                # Somebody's connection may have taken the port meanwhile: it ends.
+                if PORT_TAKEN not in process.tail() or time.monotonic() > deadline:
+                    raise
+                time.sleep(PORT_PAUSE_SECONDS)
 
     def save_snapshot(self, file: Path) -> None:
         """Write a snapshot of etcd.
