@@ -12,13 +12,14 @@ import msgspec
 
 from admit._cluster import connect
 from admit._tasks.deployment import generate_release
+from admit._tasks.stored import name_of
 from admit.errors import ClusterError
 
 if TYPE_CHECKING:
     from admit._cluster import Cluster
     from admit._tasks.deployment import Release, ReleaseOptions
 
-__all__ = ("Removed", "UninstallReport", "uninstall")
+__all__ = ("Removed", "UninstallReport", "belongs", "in_stages", "uninstall")
 
 Object: TypeAlias = dict[str, Any]
 Outcome: TypeAlias = Literal["deleted", "absent", "foreign", "failed"]
@@ -69,7 +70,7 @@ async def uninstall(
     release = generate_release(options)
     removed: list[Removed] = []
     async with connect(kubeconfig, context) as cluster:
-        for stage in _order(release):
+        for stage in in_stages(release):
             removed += [
                 await _remove(cluster, manifest, release, dry_run=dry_run)
                 for manifest in stage
@@ -79,7 +80,7 @@ async def uninstall(
         return UninstallReport(tuple(removed), dry_run)
 
 
-def _order(release: Release) -> tuple[tuple[Object, ...], ...]:
+def in_stages(release: Release) -> tuple[tuple[Object, ...], ...]:
     """Return objects in stages, each of which needs the one before to be gone."""
     backwards = release.objects[::-1]
     right = tuple(o for o in backwards if o["kind"] == "ClusterRoleBinding")
@@ -93,7 +94,7 @@ async def _remove(
 ) -> Removed:
     metadata = manifest["metadata"]
     namespace = metadata.get("namespace", "")
-    name = "/".join(filter(None, (manifest["kind"], namespace, metadata["name"])))
+    name = name_of(manifest)
     try:
         resource = await cluster.find(manifest["apiVersion"], manifest["kind"])
         if resource is None:
@@ -101,7 +102,7 @@ async def _remove(
         found = await cluster.get(resource, metadata["name"], namespace)
         if found is None:
             return Removed(name, "absent")
-        if not _belongs(found, release):
+        if not belongs(found, release):
             return Removed(name, "foreign")
         uid = found["metadata"]["uid"]
         deleted = await cluster.delete(
@@ -112,7 +113,7 @@ async def _remove(
     return Removed(name, "deleted" if deleted else "absent")
 
 
-def _belongs(found: Object, release: Release) -> bool:
+def belongs(found: Object, release: Release) -> bool:
     """Say whether an object is the release's, not another one of the same name."""
     if "webhooks" in found:
         service = {"name": release.options.name, "namespace": release.options.namespace}

@@ -25,7 +25,7 @@ __all__ = ("main", "root")
 
 # In the order in which a newcomer meets them.
 COMMANDS: Final = (
-    *("review", "dev", "serve", "manifests", "uninstall", "lint"),
+    *("review", "dev", "serve", "manifests", "install", "uninstall", "diff", "lint"),
     *("doctor", "backup", "failopen", "disable", "restore", "rescue"),
     *("kinds", "assets"),
 )
