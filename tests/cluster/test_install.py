@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import trustme
@@ -191,3 +195,22 @@ def test_what_is_another_ones_is_not_taken_over(
         assert not any(is_there(cluster, each) for each in printed(source)[1:])
     finally:
         cluster.kubectl("delete", "namespace", "admit-taken", "--wait=false")
+
+
+def test_an_interrupt_rolls_back(cluster: ControlPlane, tmp_path: Path) -> None:
+    source = policies(tmp_path, "stopped")
+    objects = printed(source)
+    (deployment,) = (one for one in objects if one["kind"] == "Deployment")
+    where = ("--kubeconfig", str(cluster.kubeconfig))
+    with subprocess.Popen(
+        [sys.executable, "-m", "admit", "install", str(source), *where, "-o", "json"],
+        stdout=subprocess.PIPE,
+    ) as process:
+        while process.poll() is None and not is_there(cluster, deployment):
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=60)
+    report = json.loads(stdout)
+    assert (process.returncode, report["failure"]) == (1, "interrupted")
+    assert report["left"] == []
+    assert not any(is_there(cluster, manifest) for manifest in objects)
