@@ -57,7 +57,7 @@ from admit.server import ServeOptions
 parser = argparse.ArgumentParser()
 for name in ("serve", "policies"):
     parser.add_argument(name)
-for name in ("cert-file", "key-file", "host", "port", "health-port", "o"):
+for name in ("cert-file", "key-file", "host", "port", "health-port", "o", "endpoint-delay"):
     parser.add_argument(f"--{name}" if len(name) > 1 else f"-{name}")
 given = parser.parse_args()
 options = ServeOptions(
@@ -67,6 +67,7 @@ options = ServeOptions(
     port=int(given.port),
     health_port=None,
     in_flight=1,
+    endpoint_delay_seconds=0.0,
 )
 
 
