@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from admit._tasks.manifests import Target, to_configurations
 from admit.server import Check
-from admit.webhook import ServiceReference
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -35,8 +33,11 @@ async def registered(
     if made is None or not made.registers or keeper is None:
         yield None
         return
-    from admit._cluster import connect  # noqa: PLC0415 - not for who serves from files
+    # Not for those who serve from files: 10 MB.
+    from admit._cluster import connect  # noqa: PLC0415
+    from admit._tasks.manifests import Target, to_configurations  # noqa: PLC0415
     from admit.registration import Registrar  # noqa: PLC0415
+    from admit.webhook import ServiceReference  # noqa: PLC0415
 
     target = Target(
         service=ServiceReference(name=made.service, namespace=made.namespace, path="/")
